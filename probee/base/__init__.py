@@ -1,0 +1,1 @@
+"""Ground everything stands on: errors, source spans, records, readers, registry, bits."""

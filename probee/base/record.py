@@ -1,0 +1,130 @@
+"""Frozen, slotted data classes that cost nothing until they are used.
+
+Promises what `dataclasses.dataclass(frozen=True, slots=True)` promises for plain fields (positional
+and keyword construction, defaults, equality, hash, repr, `replace`), and that decorating a class
+compiles no code: `__init__` is generated when the first instance is made. The standard module
+takes 18 ms to import and 0.75 ms a class, most of the start-up budget.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from typing import dataclass_transform
+else:
+
+    def dataclass_transform(**_: Any) -> Any:
+        return lambda decorator: decorator
+
+
+T = TypeVar("T")
+
+_FIELDS = "__record_fields__"
+_DEFAULTS = "__record_defaults__"
+
+
+@dataclass_transform(frozen_default=True)
+def record(cls: type[T]) -> type[T]:
+    """Make `cls` a frozen slotted record of its annotated fields, base classes' fields first.
+
+    Defaults must be immutable values. A method `__post_init__`, where there is one, is called at
+    the end of construction and may only check.
+    """
+    names = [n for n in cls.__dict__.get("__annotations__", {}) if not n.startswith("__")]
+    namespace = {
+        k: v for k, v in cls.__dict__.items() if k not in ("__dict__", "__weakref__", *names)
+    }
+    inherited: tuple[str, ...] = ()
+    defaults: dict[str, Any] = {}
+    for base in reversed(cls.__mro__[1:]):
+        inherited += base.__dict__.get("__slots__", ()) if hasattr(base, _FIELDS) else ()
+        defaults.update(base.__dict__.get(_DEFAULTS, {}))
+    defaults.update({n: cls.__dict__[n] for n in names if n in cls.__dict__})
+    namespace["__slots__"] = tuple(n for n in names if n not in inherited)
+    namespace[_FIELDS] = inherited + namespace["__slots__"]
+    namespace[_DEFAULTS] = defaults
+    namespace["__match_args__"] = namespace[_FIELDS]
+    for name, method in _METHODS.items():
+        namespace.setdefault(name, method)
+    namespace["__qualname__"] = cls.__qualname__
+    return type(cls)(cls.__name__, cls.__bases__, namespace)
+
+
+def fields(item: object) -> tuple[str, ...]:
+    """Names of the fields of a record or a record class, in order of construction."""
+    names: tuple[str, ...] = getattr(item, _FIELDS)
+    return names
+
+
+def replace(item: T, **changes: Any) -> T:
+    """A copy of the record `item` with some fields changed."""
+    values = {n: getattr(item, n) for n in fields(item)}
+    unknown = changes.keys() - values.keys()
+    if unknown:
+        raise TypeError(f"{type(item).__name__} has no field {sorted(unknown)[0]!r}")
+    return type(item)(**{**values, **changes})
+
+
+def _compile_init(cls: type) -> Any:
+    names, defaults = getattr(cls, _FIELDS), getattr(cls, _DEFAULTS)
+    scope: dict[str, Any] = {}
+    parameters = []
+    for name in names:
+        scope[f"_set_{name}"] = getattr(cls, name).__set__
+        if name in defaults:
+            scope[f"_default_{name}"] = defaults[name]
+        parameters.append(f"{name}=_default_{name}" if name in defaults else name)
+    body = [f" _set_{n}(self, {n})" for n in names]
+    if hasattr(cls, "__post_init__"):
+        body.append(" self.__post_init__()")
+    text = f"def __init__({', '.join(['self', *parameters])}):\n" + "\n".join(body or [" pass"])
+    exec(text, scope)
+    return scope["__init__"]
+
+
+def _first_init(self: Any, *args: Any, **kwargs: Any) -> None:
+    cls = type(self)
+    cls.__init__ = _compile_init(cls)
+    cls.__init__(self, *args, **kwargs)
+
+
+def _setattr(self: Any, name: str, value: Any) -> None:
+    raise AttributeError(f"{type(self).__name__}.{name} is frozen")
+
+
+def _delattr(self: Any, name: str) -> None:
+    raise AttributeError(f"{type(self).__name__}.{name} is frozen")
+
+
+def _values(self: Any) -> tuple[Any, ...]:
+    return tuple([getattr(self, n) for n in getattr(self, _FIELDS)])
+
+
+def _eq(self: Any, other: Any) -> Any:
+    if type(self) is not type(other):
+        return NotImplemented
+    return self is other or _values(self) == _values(other)
+
+
+def _hash(self: Any) -> int:
+    return hash((type(self), _values(self)))
+
+
+def _repr(self: Any) -> str:
+    return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in fields(self))})"
+
+
+def _reduce(self: Any) -> Any:
+    return type(self), _values(self)
+
+
+_METHODS = {
+    "__init__": _first_init,
+    "__setattr__": _setattr,
+    "__delattr__": _delattr,
+    "__eq__": _eq,
+    "__hash__": _hash,
+    "__repr__": _repr,
+    "__reduce__": _reduce,
+}

@@ -1,0 +1,71 @@
+"""Named things of one kind: refuses duplicates, suggests near misses.
+
+An entry may be the thing itself or the name of the module that registers it when it is imported,
+so that a script pays only for what it names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """A table of `kind` things by name, filled by modules of `package` when first asked for."""
+
+    def __init__(self, kind: str, load: Callable[[str], object] | None = None) -> None:
+        self.kind = kind
+        self._items: dict[str, T] = {}
+        self._load = load
+
+    def add(self, name: str, item: T) -> None:
+        if name in self._items:
+            raise ValueError(f"{self.kind} {name!r} is registered twice")
+        self._items[name] = item
+
+    def find(self, name: str) -> T | None:
+        """The thing called `name`, or None."""
+        if name not in self._items and self._load is not None:
+            self._load(name)
+        return self._items.get(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Up to `most` of `known` that look like `name`, the nearest first."""
+    lowered = name.lower()
+    scored = []
+    for other in known:
+        distance = _distance(lowered, other.lower(), max(len(name) // 3, 1))
+        if distance is not None:
+            scored.append((distance, other))
+        elif len(name) >= 4 and lowered in other.lower():
+            scored.append((len(other) - len(name) + 100, other))
+    return [other for _, other in sorted(scored)[:most]]
+
+
+def _distance(a: str, b: str, limit: int) -> int | None:
+    """Edit distance (with transpositions) of two strings, None past `limit`."""
+    if abs(len(a) - len(b)) > limit:
+        return None
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        previous, before, row = before, row, [i]
+        for j, y in enumerate(b, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, previous[j - 2] + 1)
+            row.append(cost)
+        if min(row) > limit:
+            return None
+    return row[-1] if row[-1] <= limit else None

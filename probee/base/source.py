@@ -1,0 +1,114 @@
+"""Source text, spans in it, and diagnostics with a caret.
+
+A `Span` is a pair of offsets into one `Source`; line and column are computed only when shown.
+Printed form: `name:LINE:C1-C2: ERROR: message`, the source line, a `~~~` underline, and a
+`HINT:` line where there is a likely mend. Lines and columns count from 1, tabs show as 4 spaces.
+"""
+
+from __future__ import annotations
+
+from .record import record
+
+
+class Source:
+    """One text a person wrote, with the name it is called by in messages."""
+
+    __slots__ = ("name", "text", "_starts")
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+        self._starts: list[int] | None = None
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, both from 1, of a character offset."""
+        if self._starts is None:
+            starts = [0]
+            at = self.text.find("\n")
+            while at >= 0:
+                starts.append(at + 1)
+                at = self.text.find("\n", at + 1)
+            self._starts = starts
+        low, high = 0, len(self._starts)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._starts[middle] <= offset:
+                low = middle
+            else:
+                high = middle
+        return low + 1, offset - self._starts[low] + 1
+
+    def line(self, number: int) -> str:
+        """The text of line `number` (from 1), without its newline."""
+        lines = self.text.split("\n")
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
+
+@record
+class Span:
+    """Characters `start` (included) to `end` (excluded) of `source`."""
+
+    source: Source
+    start: int
+    end: int
+
+    def __repr__(self) -> str:
+        line, column = self.source.position(self.start)
+        return f"<{self.source.name}:{line}:{column}>"
+
+    @property
+    def text(self) -> str:
+        return self.source.text[self.start : self.end]
+
+    @property
+    def line(self) -> int:
+        return self.source.position(self.start)[0]
+
+    @property
+    def column(self) -> int:
+        return self.source.position(self.start)[1]
+
+    def to(self, other: Span) -> Span:
+        """The span from the start of this one to the end of `other`."""
+        return Span(self.source, self.start, max(self.end, other.end))
+
+
+@record
+class Diagnostic:
+    """One message about a place in a source: `severity` is "ERROR" or "WARNING"."""
+
+    severity: str
+    message: str
+    span: Span | None = None
+    hint: str | None = None
+
+    def render(self) -> str:
+        """The message as a person reads it, without a newline at the end."""
+        lines = []
+        if self.span is None:
+            lines.append(f"{self.severity}: {self.message}")
+        else:
+            lines.append(f"{_location(self.span)}: {self.severity}: {self.message}")
+            lines += _excerpt(self.span)
+        if self.hint:
+            lines.append(f"HINT: {self.hint}")
+        return "\n".join(lines)
+
+
+def _location(span: Span) -> str:
+    first_line, first_column = span.source.position(span.start)
+    last_line, last_column = span.source.position(max(span.end - 1, span.start))
+    if first_line != last_line:
+        return f"{span.source.name}:{first_line}-{last_line}"
+    return f"{span.source.name}:{first_line}:{first_column}-{last_column + 1}"
+
+
+def _excerpt(span: Span) -> list[str]:
+    first_line, first_column = span.source.position(span.start)
+    last_line, last_column = span.source.position(max(span.end - 1, span.start))
+    if first_line != last_line:
+        return [span.source.line(n).replace("\t", "    ") for n in range(first_line, last_line + 1)]
+    text = span.source.line(first_line)
+    before = text[: first_column - 1].replace("\t", "    ")
+    marked = text[first_column - 1 : last_column].replace("\t", "    ")
+    return [text.replace("\t", "    "), " " * len(before) + "~" * max(len(marked), 1)]
