@@ -48,7 +48,8 @@ def record(cls: type[T]) -> type[T]:
     for name, method in _METHODS.items():
         namespace.setdefault(name, method)
     namespace["__qualname__"] = cls.__qualname__
-    return type(cls)(cls.__name__, cls.__bases__, namespace)
+    made: Any = type(cls)
+    return made(cls.__name__, cls.__bases__, namespace)  # type: ignore[no-any-return]
 
 
 def fields(item: object) -> tuple[str, ...]:

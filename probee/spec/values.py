@@ -1,0 +1,239 @@
+"""Types of the values a script keeps in maps and sends in events.
+
+Beside the C types: text, tuples, and the aggregations with their layout in a map. `size` is what
+one value takes in a map value, a key or an event; all numbers are in the machine's byte order.
+"""
+
+from __future__ import annotations
+
+from ..base.bits import align_up
+from ..base.record import record
+from ..ctype.types import CType
+
+
+@record
+class Str(CType):
+    """Text of at most `bytes` bytes, NUL included where it fits. Bytes after a NUL mean nothing."""
+
+    bytes: int
+
+    @property
+    def size(self) -> int:
+        return self.bytes
+
+    @property
+    def align(self) -> int:
+        return 1
+
+    def __str__(self) -> str:
+        return f"string[{self.bytes}]"
+
+
+@record
+class Buffer(CType):
+    """Bytes: a u32 count, then room for `bytes` of them."""
+
+    bytes: int
+
+    @property
+    def size(self) -> int:
+        return 4 + self.bytes
+
+    @property
+    def align(self) -> int:
+        return 4
+
+    def __str__(self) -> str:
+        return f"buffer[{self.bytes}]"
+
+
+@record
+class Tuple(CType):
+    """Values one after another, each at its natural alignment. `names` makes it a record."""
+
+    items: tuple[CType, ...]
+    names: tuple[str, ...] = ()
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Byte offset of each item."""
+        at, offsets = 0, []
+        for item in self.items:
+            at = align_up(at, item.align)
+            offsets.append(at)
+            at += item.size
+        return tuple(offsets)
+
+    @property
+    def size(self) -> int:
+        end = self.offsets[-1] + self.items[-1].size if self.items else 0
+        return align_up(end, self.align)
+
+    @property
+    def align(self) -> int:
+        return max((item.align for item in self.items), default=1)
+
+    def __str__(self) -> str:
+        return f"({','.join(map(str, self.items))})"
+
+
+@record
+class Timestamp(CType):
+    """Nanoseconds of clock `mode` (nsecs(mode)), shown by strftime with `format`."""
+
+    format: str = ""
+    mode: str = "boot"
+
+    @property
+    def size(self) -> int:
+        return 8
+
+    def __str__(self) -> str:
+        return "timestamp"
+
+
+@record
+class Username(CType):
+    """A user id, shown as the user's name."""
+
+    @property
+    def size(self) -> int:
+        return 4
+
+    def __str__(self) -> str:
+        return "username_t"
+
+
+class Aggregate(CType):
+    """A value that calls add to, one instance per CPU, merged when read."""
+
+    __slots__ = ()
+
+    @property
+    def align(self) -> int:
+        return 8
+
+
+@record
+class Count(Aggregate):
+    """u64 calls."""
+
+    @property
+    def size(self) -> int:
+        return 8
+
+    def __str__(self) -> str:
+        return "count_t"
+
+
+@record
+class Sum(Aggregate):
+    """64-bit total."""
+
+    signed: bool
+
+    @property
+    def size(self) -> int:
+        return 8
+
+    def __str__(self) -> str:
+        return "sum_t" if self.signed else "usum_t"
+
+
+@record
+class Min(Aggregate):
+    """64-bit smallest value, then a u64 that is 1 once there was a value."""
+
+    signed: bool
+
+    @property
+    def size(self) -> int:
+        return 16
+
+    def __str__(self) -> str:
+        return "min_t" if self.signed else "umin_t"
+
+
+@record
+class Max(Aggregate):
+    """64-bit largest value, then a u64 that is 1 once there was a value."""
+
+    signed: bool
+
+    @property
+    def size(self) -> int:
+        return 16
+
+    def __str__(self) -> str:
+        return "max_t" if self.signed else "umax_t"
+
+
+@record
+class Avg(Aggregate):
+    """64-bit total, then u64 count."""
+
+    signed: bool
+
+    @property
+    def size(self) -> int:
+        return 16
+
+    def __str__(self) -> str:
+        return "avg_t" if self.signed else "uavg_t"
+
+
+@record
+class Stats(Aggregate):
+    """64-bit total, then u64 count; shows count, average and total."""
+
+    signed: bool
+
+    @property
+    def size(self) -> int:
+        return 16
+
+    def __str__(self) -> str:
+        return "stats_t" if self.signed else "ustats_t"
+
+
+@record
+class Hist(Aggregate):
+    """u64 counts of powers of two, each power in 2**k equal parts.
+
+    Bucket 0 counts negative numbers, bucket 1 + i those of index i: with n = 2**k the first 2n
+    indices are the values 0..2n-1, and index i after them starts at
+    `(n + (i & (n - 1))) << ((i >> k) - 1)`.
+    """
+
+    k: int = 0
+
+    @property
+    def buckets(self) -> int:
+        return 1 + ((64 - self.k + 1) << self.k)
+
+    @property
+    def size(self) -> int:
+        return self.buckets * 8
+
+    def __str__(self) -> str:
+        return "hist_t"
+
+
+@record
+class LHist(Aggregate):
+    """u64 counts: bucket 0 is below `min`, then one a `step`, the last is `max` and above."""
+
+    min: int
+    max: int
+    step: int
+
+    @property
+    def buckets(self) -> int:
+        return -(-(self.max - self.min) // self.step) + 2
+
+    @property
+    def size(self) -> int:
+        return self.buckets * 8
+
+    def __str__(self) -> str:
+        return "lhist_t"
