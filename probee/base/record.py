@@ -29,7 +29,8 @@ def record(cls: type[T]) -> type[T]:
     """Make `cls` a frozen slotted record of its annotated fields, base classes' fields first.
 
     Defaults must be immutable values. A method `__post_init__`, where there is one, is called at
-    the end of construction and may only check.
+    the end of construction and may only check. A plain base class that defines one of the generated
+    methods (say `__eq__`, for identity) keeps it.
     """
     names = [n for n in cls.__dict__.get("__annotations__", {}) if not n.startswith("__")]
     namespace = {
@@ -45,8 +46,10 @@ def record(cls: type[T]) -> type[T]:
     namespace[_FIELDS] = inherited + namespace["__slots__"]
     namespace[_DEFAULTS] = defaults
     namespace["__match_args__"] = namespace[_FIELDS]
+    plain = [base for base in cls.__mro__[1:-1] if not hasattr(base, _FIELDS)]
     for name, method in _METHODS.items():
-        namespace.setdefault(name, method)
+        if not any(name in base.__dict__ for base in plain):
+            namespace.setdefault(name, method)
     namespace["__qualname__"] = cls.__qualname__
     made: Any = type(cls)
     return made(cls.__name__, cls.__bases__, namespace)  # type: ignore[no-any-return]
