@@ -1,0 +1,5 @@
+"""`python -m probee`: the command `probee`."""
+
+from probee.cli.main import main
+
+raise SystemExit(main())
