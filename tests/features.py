@@ -1,0 +1,130 @@
+"""What a test may need of the machine it runs on, each thing probed by really trying it.
+
+A test says `@pytest.mark.needs("bpf", "cc")` and is skipped, by that name, where the probe says no. That
+is the only way to skip: conftest.py turns every other skip into a failure, and under `CI=true`
+also a skip for want of a feature in `EXPECTED_IN_CI`.
+
+The system calls are made here by hand, so that no test is skipped because probee has them wrong.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXPECTED_IN_CI = frozenset({"root", "bpf", "uprobe", "cc"})
+
+_SYSCALL_NUMBERS = {"x86_64": (321, 298), "aarch64": (280, 241)}  # bpf, perf_event_open
+_BPF_MAP_CREATE = 0
+_BPF_MAP_TYPE_ARRAY = 2
+_PERF_FLAG_FD_CLOEXEC = 8
+
+
+@dataclass(frozen=True)
+class Feature:
+    """`probe()` tells whether the machine has it; `want` says what is missing where it has not."""
+
+    name: str
+    want: str
+    probe: Callable[[], bool]
+
+    @functools.cached_property
+    def present(self) -> bool:
+        return self.probe()
+
+    @property
+    def reason(self) -> str:
+        return f"needs {self.name}: {self.want}"
+
+
+def _root() -> bool:
+    return os.geteuid() == 0
+
+
+def _bpf() -> bool:
+    attr = b"".join(n.to_bytes(4, "little") for n in (_BPF_MAP_TYPE_ARRAY, 4, 8, 1))
+    fd = _syscall(0, _BPF_MAP_CREATE, ctypes.create_string_buffer(attr, 128), 128)
+    return _close(fd)
+
+
+def _uprobe() -> bool:
+    # Offset 0 of the interpreter is its ELF header: nothing there is ever executed.
+    return _local_probe("uprobe", ctypes.create_string_buffer(os.fsencode(os.readlink("/proc/self/exe"))))
+
+
+def _kprobe() -> bool:
+    return _local_probe("kprobe", ctypes.create_string_buffer(b"vfs_read"))
+
+
+def _tracefs() -> bool:
+    return os.access("/sys/kernel/tracing/events/sched/sched_switch/format", os.R_OK)
+
+
+def _cc() -> bool:
+    if shutil.which("cc") is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "true.c")
+        source.write_text("#include <stdio.h>\nint main(void) { return 0; }\n")
+        built = subprocess.run(["cc", "-o", f"{folder}/true", source], capture_output=True, check=False)
+        return built.returncode == 0
+
+
+def _bpftrace() -> bool:
+    if shutil.which("bpftrace") is None:
+        return False
+    return subprocess.run(["bpftrace", "--version"], capture_output=True, check=False).returncode == 0
+
+
+FEATURES = {
+    feature.name: feature
+    for feature in (
+        Feature("root", "user id 0", _root),
+        Feature("bpf", "bpf(2) that creates an array map", _bpf),
+        Feature("uprobe", "perf_event_open(2) on the uprobe PMU", _uprobe),
+        Feature("kprobe", "perf_event_open(2) on the kprobe PMU", _kprobe),
+        Feature("tracefs", "a mounted /sys/kernel/tracing", _tracefs),
+        Feature("cc", "a C compiler called cc, and the C library's headers", _cc),
+        Feature("bpftrace", "the bpftrace command", _bpftrace),
+    )
+}
+
+
+def _syscall(which: int, *arguments: object) -> int:
+    """The result of bpf (0) or perf_event_open (1), -1 also where this CPU's numbers are unknown."""
+    numbers = _SYSCALL_NUMBERS.get(platform.machine())
+    if numbers is None:
+        return -1
+    result: int = ctypes.CDLL(None).syscall(numbers[which], *arguments)
+    return result
+
+
+def _close(fd: int) -> bool:
+    if fd < 0:
+        return False
+    os.close(fd)
+    return True
+
+
+def _local_probe(pmu: str, name: ctypes.Array[ctypes.c_char]) -> bool:
+    """Open, for this process alone, a probe on `name` + 0 of the PMU, and close it again."""
+    kind = Path("/sys/bus/event_source/devices", pmu, "type")
+    if not kind.exists():
+        return False
+    size = 128
+    attr = bytearray(size)
+    attr[0:8] = int(kind.read_text()).to_bytes(4, "little") + size.to_bytes(4, "little")
+    attr[56:64] = ctypes.addressof(name).to_bytes(8, "little")  # config1: the name; config2, the offset: 0
+    buffer = ctypes.create_string_buffer(bytes(attr), size)
+    return _close(_syscall(1, buffer, os.getpid(), -1, -1, _PERF_FLAG_FD_CLOEXEC))
