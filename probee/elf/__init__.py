@@ -1,0 +1,14 @@
+"""ELF, the executable and linking format: bytes in, values out.
+
+Chapters of the System V gABI, one file each; callers open and map files themselves.
+
+    consts      numbers with names: EM, SHT, PT, STT, …
+    file        Elf: header, sections, segments, address ↔ file offset
+    symbols     symbol tables: find by exact name without parsing the table, iterate functions
+    gnu_hash    exact name → exported symbol in microseconds
+    versions    GNU symbol versions
+    notes       notes and the build id
+    dynamic     the dynamic section: needed libraries, soname, flags
+    resolve     name + offset → where to put a uprobe, or why not
+    ldcache     /etc/ld.so.cache: library name → path
+"""

@@ -1,0 +1,63 @@
+"""The dynamic section (gABI chapter 5, "Dynamic Section"): what a file asks of the dynamic loader."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from ..base.record import record
+from .consts import DT, PT
+
+if TYPE_CHECKING:
+    from .file import Elf
+
+
+@record
+class Dynamic:
+    """Needed libraries in order, own soname, search path ("" for none) and DT_FLAGS_1."""
+
+    needed: tuple[str, ...] = ()
+    soname: str = ""
+    runpath: str = ""
+    flags_1: int = 0
+
+
+def parse_dynamic(elf: Elf) -> Dynamic:
+    """The dynamic section of `elf`, found by its segment; an empty one when there is none."""
+    segment = next((s for s in elf.segments if s.type == PT.DYNAMIC), None)
+    if segment is None or not segment.filesz:
+        return Dynamic()
+    if segment.offset + segment.filesz > len(elf.data):
+        raise elf.error(f"expected {segment.filesz} bytes at {segment.offset:#x}", section=".dynamic")
+    entries = _parse_entries(elf, elf.data[segment.offset : segment.offset + segment.filesz])
+    single = dict(entries)
+    strings = _strings(elf, single)
+    path = single.get(DT.RUNPATH, single.get(DT.RPATH))
+    return Dynamic(
+        needed=tuple([_string(strings, value) for tag, value in entries if tag == DT.NEEDED]),
+        soname=_string(strings, single.get(DT.SONAME)),
+        runpath=_string(strings, path),
+        flags_1=single.get(DT.FLAGS_1, 0),
+    )
+
+
+def _parse_entries(elf: Elf, data: bytes) -> list[tuple[int, int]]:
+    layout = struct.Struct(elf.order + ("QQ" if elf.bits == 64 else "II"))
+    entries: list[tuple[int, int]] = []
+    for tag, value in layout.iter_unpack(data[: len(data) // layout.size * layout.size]):
+        if tag == DT.NULL:
+            break
+        entries.append((tag, value))
+    return entries
+
+
+def _strings(elf: Elf, entries: dict[int, int]) -> bytes:
+    address = entries.get(DT.STRTAB)
+    start = None if address is None else elf.file_offset(address, code=False)
+    return b"" if start is None else elf.data[start : start + entries.get(DT.STRSZ, 0)]
+
+
+def _string(strings: bytes, offset: int | None) -> str:
+    if offset is None:
+        return ""
+    return strings[offset : strings.find(b"\0", offset, offset + 4096)].decode("utf-8", "surrogateescape")
