@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from features import EXPECTED_IN_CI, FEATURES
+from programs import Probee, Target
 
 if TYPE_CHECKING:
-    import signal
-    from collections.abc import Callable, Generator, Iterator, Sequence
-
-ROOT = Path(__file__).resolve().parent.parent
+    from collections.abc import Callable, Generator, Iterator
+    from pathlib import Path
 
 
 # -- skipping -----------------------------------------------------------------------------------
@@ -78,7 +73,18 @@ def cc(tmp_path: Path) -> Callable[..., Path]:
     def compile_c(source: str, *flags: str, name: str = "target") -> Path:
         text, binary = tmp_path / f"{name}.c", tmp_path / name
         text.write_text(source)
-        command = ["cc", "-std=gnu11", "-Wall", "-Werror", "-O0", "-o", binary, text, "-pthread", *flags]
+        command = [
+            "cc",
+            "-std=gnu11",
+            "-Wall",
+            "-Werror",
+            "-O0",
+            "-o",
+            str(binary),
+            str(text),
+            "-pthread",
+            *flags,
+        ]
         built = subprocess.run(command, capture_output=True, text=True, check=False)
         assert built.returncode == 0, built.stderr
         return binary
@@ -89,129 +95,12 @@ def cc(tmp_path: Path) -> Callable[..., Path]:
 # -- running programs ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Result:
-    """How a run of probee ended, and all it wrote."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-    @property
-    def lines(self) -> list[str]:
-        return self.stdout.splitlines()
-
-
-class Running:
-    """A probee that has been started; what it writes goes to files, so it never waits for the test."""
-
-    def __init__(self, process: subprocess.Popen[bytes], stdout: Path, stderr: Path) -> None:
-        self.process = process
-        self.pid = process.pid
-        self._stdout, self._stderr = stdout, stderr
-
-    @property
-    def stdout(self) -> str:
-        return self._stdout.read_text()
-
-    @property
-    def stderr(self) -> str:
-        return self._stderr.read_text()
-
-    def wait_attached(self, timeout: float = 20) -> None:
-        """Until probee says that it has attached; it must not end before."""
-        wait_until(lambda: "Attached " in self.stderr or self.process.poll() is not None, timeout)
-        assert "Attached " in self.stderr, f"ended with {self.process.poll()}: {self.stderr}"
-
-    def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-
-    def wait(self, timeout: float = 20) -> Result:
-        """Until it ends by itself; a hang is a failure."""
-        returncode = self.process.wait(timeout)
-        return Result(returncode, self.stdout, self.stderr)
-
-
-class Probee:
-    """Runs the command. Call it to run to the end; `start` it to do something in between."""
-
-    command: Sequence[str] = (sys.executable, "-m", "probee")
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._started: list[subprocess.Popen[bytes]] = []
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        self.env = {**os.environ, "PYTHONPATH": path}
-
-    def __call__(self, *arguments: object, timeout: float = 60, stdin: str = "") -> Result:
-        done = subprocess.run(
-            [*self.command, *map(str, arguments)],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            env=self.env,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
-
-    def start(self, *arguments: object) -> Running:
-        number = len(self._started)
-        out, err = self._folder / f"stdout.{number}", self._folder / f"stderr.{number}"
-        with out.open("wb") as stdout, err.open("wb") as stderr:
-            process = subprocess.Popen(
-                [*self.command, *map(str, arguments)],
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                env=self.env,
-            )
-        self._started.append(process)
-        return Running(process, out, err)
-
-    def close(self) -> None:
-        for process in self._started:
-            end(process)
-
-
 @pytest.fixture
 def probee(tmp_path: Path) -> Iterator[Probee]:
     """The command under test; what it started is ended with the test."""
     command = Probee(tmp_path)
     yield command
     command.close()
-
-
-class Target:
-    """A program to be traced, waiting at its standard input for the test to say `go`."""
-
-    def __init__(self, command: Sequence[object]) -> None:
-        self.process = subprocess.Popen(
-            [str(part) for part in command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.pid = self.process.pid
-
-    def go(self) -> None:
-        """Let it run: it is waiting for a line."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-
-    def read_line(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().rstrip("\n")
-
-    def wait(self, timeout: float = 60) -> int:
-        return self.process.wait(timeout)
-
-    def close(self) -> None:
-        end(self.process)
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                stream.close()
 
 
 @pytest.fixture
@@ -226,18 +115,3 @@ def target() -> Iterator[Callable[..., Target]]:
     yield start
     for one in started:
         one.close()
-
-
-def end(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
-    """Kill a process of ours that still runs, and reap it."""
-    if process.poll() is None:
-        process.kill()
-    process.wait()
-
-
-def wait_until(condition: Callable[[], object], timeout: float = 10) -> None:
-    """Until `condition()` is true; fails after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"still not true after {timeout} s: {condition}"
-        time.sleep(0.01)

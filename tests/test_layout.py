@@ -90,7 +90,7 @@ def test_skip_is_checked(tmp_path: Path, ci: str, expected: set[str], skipped: i
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", ".", "."],
         capture_output=True,
         text=True,
-        env={**os.environ, "CI": ci},
+        env={**os.environ, "CI": ci, "PYTHONPATH": str(ROOT / "tests")},
         cwd=tmp_path,
         check=False,
     )
