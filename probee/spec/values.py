@@ -142,7 +142,8 @@ class Sum(Aggregate):
 
 @record
 class Min(Aggregate):
-    """64-bit smallest value, then a u64 that is 1 once there was a value."""
+    """The smallest value, as the u64 largest ~x (x with its sign bit flipped when signed), then a u64
+    that is 1 once there was a value: memory of zeros is the empty minimum."""
 
     signed: bool
 
@@ -156,7 +157,8 @@ class Min(Aggregate):
 
 @record
 class Max(Aggregate):
-    """64-bit largest value, then a u64 that is 1 once there was a value."""
+    """The largest value, as a u64 (with its sign bit flipped when signed), then a u64 that is 1 once
+    there was a value: memory of zeros is the empty maximum."""
 
     signed: bool
 

@@ -1,0 +1,100 @@
+"""Arithmetic of the IR on constants: the one definition that folding and interpreter share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.bits import U64 as MASK
+from ..base.bits import signed
+from .types import IntType, PtrType, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .nodes import Value
+
+
+def canonical(value: int, type: Type) -> int:
+    """`value` as a register of `type` holds it, read with the type's sign."""
+    if isinstance(type, PtrType):
+        return value & MASK
+    value &= (1 << type.bits) - 1
+    return signed(value, type.bits) if type.signed else value
+
+
+def fits(narrow: IntType, wide: IntType) -> bool:
+    """True when every value of `narrow`, as its register holds it, is the same value of `wide`."""
+    if narrow.signed == wide.signed:
+        return narrow.bits <= wide.bits
+    return not narrow.signed and narrow.bits < wide.bits
+
+
+def compute(name: str, a: int, b: int, type: IntType) -> int:
+    """The result of a two-operand op on any representatives of two 64-bit values."""
+    return canonical(_COMPUTE[name](a & MASK, b & MASK), type)
+
+
+def _sdiv(a: int, b: int) -> int:
+    x, y = signed(a, 64), signed(b, 64)
+    if y == 0:
+        return 0
+    quotient = abs(x) // abs(y)
+    return -quotient if (x < 0) != (y < 0) else quotient
+
+
+def _smod(a: int, b: int) -> int:
+    x, y = signed(a, 64), signed(b, 64)
+    if y == 0:
+        return x
+    rest = abs(x) % abs(y)
+    return -rest if x < 0 else rest
+
+
+_COMPUTE: dict[str, Callable[[int, int], int]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "udiv": lambda a, b: a // b if b else 0,
+    "umod": lambda a, b: a % b if b else a,
+    "sdiv": _sdiv,
+    "smod": _smod,
+    "and": lambda a, b: a & b,
+    "or": lambda a, b: a | b,
+    "xor": lambda a, b: a ^ b,
+    "shl": lambda a, b: a << (b & 63),
+    "lshr": lambda a, b: a >> (b & 63),
+    "ashr": lambda a, b: signed(a, 64) >> (b & 63),
+}
+
+_COMPARE: dict[str, Callable[[int, int], bool]] = {
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+    "ult": lambda a, b: a < b,
+    "ule": lambda a, b: a <= b,
+    "slt": lambda a, b: signed(a, 64) < signed(b, 64),
+    "sle": lambda a, b: signed(a, 64) <= signed(b, 64),
+}
+
+
+def fold_comparison(name: str, a: int, b: int) -> int:
+    """0 or 1 for two 64-bit values."""
+    return int(_COMPARE[name](a & MASK, b & MASK))
+
+
+def fold_binary(name: str, left: Value, right: Value, type: IntType) -> int | Value | None:
+    """What a two-operand op amounts to: a number, one of its operands, or None."""
+    if right.op != "const":
+        return None
+    b = right.imm & MASK
+    if left.op == "const":
+        return compute(name, left.imm, b, type)
+    if left.type == type:
+        if b == 0 and name in ("add", "sub", "or", "xor", "shl", "lshr", "ashr"):
+            return left
+        if b == 1 and name in ("mul", "udiv", "sdiv"):
+            return left
+        if b == MASK and name == "and":
+            return left
+    if b == 0 and name in ("mul", "and"):
+        return 0
+    return None
