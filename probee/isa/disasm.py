@@ -29,6 +29,9 @@ class Syntax(IntEnum):
 
 _HOLE = re.compile(r"\{(\w+)\}")
 
+RAW = re.compile(r"insn (0x[0-9a-f]+) (\d+) (\d+) (-?\d+) (-?\d+)")
+"""An instruction that is in no table: code, dst, src, off, imm."""
+
 _SPACES: tuple[Callable[[int], str], ...] = (
     lambda n: f" + {n}" if n >= 0 else f" - {-n}",
     lambda n: f"{n:+d}" if n else "",
@@ -52,7 +55,7 @@ _HOLES: dict[str, Callable[[Insn, Syntax], str]] = {
     "value": lambda i, s: f"map[fd:{_low(i)}][0]+{i.imm >> 32}",
     "idx": lambda i, s: f"map[idx:{_low(i)}]{_high(i, '+')}",
     "idxvalue": lambda i, s: f"map[idx:{_low(i)}][0]+{i.imm >> 32}",
-    "btf": lambda i, s: f"btf[id:{_low(i)}]{_high(i, ' fd:')}",
+    "btf": lambda i, s: f"btf[id:{_low(i)}{_high(i, ' fd:')}]",
     "func": lambda i, s: f"subprog[{_low(i):+d}]{_high(i, '+')}",
     "spaces": lambda i, s: f"{i.imm >> 16 & 0xFFFF}, {i.imm & 0xFFFF}",
 }
@@ -84,7 +87,18 @@ def render_insn(
     form = find_form(insn)
     if form is None or find_odd_field(form, insn):
         return f"insn {insn.code:#04x} {insn.dst} {insn.src} {insn.off} {insn.imm}"
-    template = form.suite if syntax else form.kernel
+    return render_form(form.suite if syntax else form.kernel, insn, slot, syntax, name, label)
+
+
+def render_form(
+    template: str,
+    insn: Insn,
+    slot: int,
+    syntax: Syntax,
+    name: Name | None = None,
+    label: Callable[[int], str | None] | None = None,
+) -> str:
+    """`template` with the operands of `insn` in its holes; see `render_insn`."""
 
     def fill(match: re.Match[str]) -> str:
         hole = match[1]
