@@ -87,6 +87,18 @@ def _bpftrace() -> bool:
     return subprocess.run(["bpftrace", "--version"], capture_output=True, check=False).returncode == 0
 
 
+def _binutils() -> bool:
+    return all(shutil.which(name) for name in ("readelf", "objcopy", "strip"))
+
+
+def _btf() -> bool:
+    return os.access("/sys/kernel/btf/vmlinux", os.R_OK)
+
+
+def _ldcache() -> bool:
+    return os.access("/etc/ld.so.cache", os.R_OK)
+
+
 FEATURES = {
     feature.name: feature
     for feature in (
@@ -97,6 +109,9 @@ FEATURES = {
         Feature("tracefs", "a mounted /sys/kernel/tracing", _tracefs),
         Feature("cc", "a C compiler called cc, and the C library's headers", _cc),
         Feature("bpftrace", "the bpftrace command", _bpftrace),
+        Feature("binutils", "the commands readelf, objcopy and strip", _binutils),
+        Feature("btf", "a readable /sys/kernel/btf/vmlinux", _btf),
+        Feature("ldcache", "a readable /etc/ld.so.cache", _ldcache),
     )
 }
 
