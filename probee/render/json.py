@@ -1,0 +1,249 @@
+"""Output as one JSON object a line, with bpftrace's members.
+
+Text that is not UTF-8 has its odd bytes as `\\xNN`, so that every line is valid JSON. Integers that
+a double can't hold are strings. Keys of maps are strings: tuples lose their parentheses, and all
+keys lose their spaces.
+"""
+
+from __future__ import annotations
+
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING
+
+from ..base.errors import InternalError
+from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void
+from ..events.aggregate import Histogram
+from ..events.batch import Column, compile_rows
+from ..events.decode import Form, is_text, item_of, strip_typedefs
+from ..spec.values import Aggregate, Buffer, Hist, LHist, Stats, Str, Timestamp, Tuple, Username
+from .clock import Strftime
+from .order import arrange, divide
+from .output import Context
+from .printf import compile_format
+from .text import zero_value
+from .value import compile_text, fields_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..base.source import Span
+    from ..ctype.types import CType
+    from ..events.batch import Batch
+    from ..spec.bundle import EventLayout, Variable
+    from .printf import RenderBatch
+    from .sink import Sink
+
+    Encode = Callable[[Any], str]
+
+
+def quote(text: bytes | str) -> str:
+    """A JSON string."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "backslashreplace")
+    quoted: str = encode_basestring(text)
+    return quoted
+
+
+def encode_number(value: int) -> str:
+    """An integer, in quotes when readers that use doubles would change it."""
+    return str(value) if int(float(value)) == value else f'"{value}"'
+
+
+def encode_histogram(histogram: Histogram, div: int = 0) -> str:
+    """The buckets from the first that counted to the last; `max` is included."""
+    div = div if div and isinstance(histogram.type, Hist) else 1
+    buckets = []
+    for low, high, count in histogram.buckets:
+        minimum = "" if low is None else f'"min": {encode_number(low)}, '
+        maximum = "" if high is None else f'"max": {encode_number(high - 1)}, '
+        buckets.append(f'{{{minimum}{maximum}"count": {count // div}}}')
+    return f"[{','.join(buckets)}]"
+
+
+def compile_json(type: CType, context: Context) -> Encode:
+    """A function from a value of `type`, in raw form, to its JSON."""
+    type = strip_typedefs(type)
+    if is_text(type):
+        return quote
+    make = _ENCODERS.get(type.__class__)
+    if make is None:
+        make = _number if isinstance(type, Aggregate) else None
+    if make is None:
+        raise InternalError(f"no JSON for {type}")
+    return make(type, context)
+
+
+def _number(type: CType, context: Context) -> Encode:
+    return encode_number
+
+
+def _quoted_text(type: CType, context: Context) -> Encode:
+    render = compile_text(type, context)
+    return lambda value: quote(render(value))
+
+
+def _array(type: Array, context: Context) -> Encode:
+    encode = compile_json(type.of, context)
+    return lambda values: f"[{','.join([encode(v) for v in values])}]"
+
+
+def _tuple(type: Tuple, context: Context) -> Encode:
+    if type.names:
+        return _object(type, context)
+    encoders = [compile_json(item, context) for item in type.items]
+    return lambda values: f"[{','.join([e(v) for e, v in zip(encoders, values, strict=True)])}]"
+
+
+def _object(type: Struct | Tuple, context: Context) -> Encode:
+    fields = [(name, quote(name), compile_json(t, context)) for name, t in fields_of(type)]
+
+    def encode(values: dict[str, Any]) -> str:
+        return f"{{{', '.join([f'{label}: {text(values[name])}' for name, label, text in fields])}}}"
+
+    return encode
+
+
+def _stats(type: Stats, context: Context) -> Encode:
+    def encode(value: Any) -> str:
+        return (
+            f'{{"count": {encode_number(value.count)}, "average": {encode_number(value.average)}, '
+            f'"total": {encode_number(value.total)}}}'
+        )
+
+    return encode
+
+
+_ENCODERS: dict[type, Callable[[Any, Context], Encode]] = {
+    Void: lambda type, context: lambda _: "null",
+    Int: _number,
+    Ptr: _number,
+    Enum: _number,
+    Bool: lambda type, context: lambda value: "true" if value else "false",
+    Str: lambda type, context: quote,
+    Buffer: lambda type, context: lambda data: f"[{','.join(map(str, data))}]",
+    Timestamp: _quoted_text,
+    Username: _quoted_text,
+    Tuple: _tuple,
+    Array: _array,
+    Struct: _object,
+    Stats: _stats,
+    Hist: lambda type, context: encode_histogram,
+    LHist: lambda type, context: encode_histogram,
+}
+
+
+class JsonOutput:
+    """Everything goes to `out`."""
+
+    def __init__(self, out: Sink, context: Context | None = None) -> None:
+        self.context = context or Context()
+        self.form = Form(True, self.context.trailer, self.context.boot_offset)
+        self._out = out
+        self._batches: dict[int, RenderBatch] = {}
+
+    def events(self, batch: Batch) -> None:
+        render = self._batches.get(batch.layout.id)
+        if render is None:
+            compile = _COMPILERS.get(batch.layout.kind)
+            if compile is None:
+                raise InternalError(f"events of kind {batch.layout.kind!r} are not printed")
+            render = self._batches[batch.layout.id] = compile(batch.layout, self.context, self.form)
+        self._out.write(render(batch.view))
+
+    def map(self, variable: Variable, entries: Any, top: int = 0, div: int = 0) -> None:
+        type = variable.value
+        if variable.key is None:
+            is_histogram = isinstance(type, (Hist, LHist))
+            if entries is None and is_histogram:
+                return
+            value = zero_value(type, self.form) if entries is None else entries
+            data = self._encode(type, value, div)
+        elif not entries:
+            return
+        else:
+            key_text = _compile_key(variable.key, self.context)
+            shown = arrange(type, entries, top)
+            members = [f"{key_text(k)}: {self._encode(type, v, div)}" for k, v in shown]
+            data = f"{{{', '.join(members)}}}"
+        kind = _MAP_KINDS.get(type.__class__, "map")
+        self._line(f'{{"type": "{kind}", "data": {{{quote(variable.name)}: {data}}}}}')
+
+    def value(self, type: CType, value: Any) -> None:
+        self._line(f'{{"type": "value", "data": {compile_json(type, self.context)(value)}}}')
+
+    def time(self, format: str) -> None:
+        text = Strftime(format, fractions=False).render(self.context.clock())
+        self._line(f'{{"type": "time", "data": {quote(text)}}}')
+
+    def attached(self, count: int) -> None:
+        self._line(f'{{"type": "attached_probes", "count": {count}, "data": {{"probes": {count}}}}}')
+
+    def lost(self, count: int) -> None:
+        self._line(f'{{"type": "lost_events", "count": {count}, "data": {{"events": {count}}}}}')
+
+    def warning(self, message: str, span: Span | None = None, hint: str | None = None) -> None:
+        text = f"{message}\nHINT: {hint}" if hint else message
+        where = ""
+        if span is not None:
+            where = f', "filename": {quote(span.source.name)}, "line": {span.line}, "col": {span.column}'
+        self._line(f'{{"type": "runtime_error", "msg": {quote(text)}{where}}}')
+
+    def end(self) -> None:
+        """Nothing marks the end."""
+
+    def flush(self) -> None:
+        self._out.flush()
+
+    def _encode(self, type: CType, value: Any, div: int) -> str:
+        if isinstance(value, Histogram):
+            return encode_histogram(value, div)
+        return compile_json(type, self.context)(divide(type, value, div))
+
+    def _line(self, text: str) -> None:
+        self._out.write(text.encode() + b"\n")
+
+
+_MAP_KINDS: dict[type, str] = {Hist: "hist", LHist: "hist", Stats: "stats"}
+
+
+def _compile_key(type: CType, context: Context) -> Encode:
+    render = compile_text(type, context)
+    type = strip_typedefs(type)
+    if isinstance(type, Tuple) and not type.names:
+        return lambda key: quote(render(key)[1:-1].replace(b" ", b""))
+    return lambda key: quote(render(key).replace(b" ", b""))
+
+
+def _quote_bytes(text: bytes) -> bytes:
+    quoted: bytes = encode_basestring(text.decode("utf-8", "backslashreplace")).encode()
+    return quoted
+
+
+def _compile_printf(layout: EventLayout, context: Context, form: Form) -> RenderBatch:
+    scope = {"line": b'{"type": "printf", "data": %b}\n', "quote": _quote_bytes}
+    return compile_format(layout, context, line="line % quote({})", scope=scope)
+
+
+def _compile_print(layout: EventLayout, context: Context, form: Form) -> RenderBatch:
+    (field,) = layout.fields
+    item = item_of(field.type, form)
+    scope = {
+        "encode": compile_json(field.type, context),
+        "convert": item.convert,
+        "line": '{{"type": "value", "data": {}}}\n'.format,
+    }
+    value = "convert({})" if item.convert else "{}"
+    rows = compile_rows(
+        layout,
+        [Column(field.offset, field.type.size, item.code)],
+        lambda names: f"line(encode({value.format(*names)}))",
+        scope,
+    )
+    return lambda view: "".join(rows(view)).encode()
+
+
+_COMPILERS: dict[str, Callable[[EventLayout, Context, Form], RenderBatch]] = {
+    "printf": _compile_printf,
+    "print_value": _compile_print,
+}
