@@ -1,0 +1,30 @@
+"""BEGIN and END: programs that run once, in this process, by BPF_PROG_TEST_RUN.
+
+Nothing is attached, so there is nothing that another process could trigger.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..spec.abi import ProgType
+
+if TYPE_CHECKING:
+    from ..kernel.programs import KernelProgram
+    from ..spec.bundle import Special
+
+# A raw tracepoint has up to twelve u64 arguments, of which a program that runs by itself reads none.
+_CONTEXT = {ProgType.RAW_TRACEPOINT: bytes(12 * 8)}
+
+
+class Done:
+    """The handle of what has already happened."""
+
+    def close(self) -> None:
+        pass
+
+
+def attach(link: Special, program: KernelProgram) -> Done:
+    """Run the program now. Raises KernelError."""
+    program.test_run(context=_CONTEXT.get(program.spec.type, b""))
+    return Done()

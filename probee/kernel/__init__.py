@@ -1,0 +1,20 @@
+"""The only door to the kernel: nothing else in probee imports ctypes, mmap or fcntl.
+
+    abi.py        numbers of bpf(2) and perf_event_open(2)
+    syscall.py    the two calls
+    fd.py         file descriptors with an owner
+    cpus.py       possible and online CPUs
+    maps.py       live maps
+    programs.py   loading and running programs
+    verifier.py   the verifier's log, read
+    ring.py       the consumer's end of ring buffers
+    perf.py       perf events, and the links that tie programs to them
+    machine.py    `Kernel`: all of that behind `spec.machine.Machine`
+    features.py   what this kernel can do, found out by trying
+    survey.py     the live system as a `spec.target.Target`
+    files.py      the live system's binaries as `spec.target.Files`
+    proc.py       processes: starting, watching, naming them
+    privilege.py  what this process may do, and what it lacks
+
+A module here imports only what its callers pay for: ctypes comes with syscall.py, mmap with maps.py.
+"""

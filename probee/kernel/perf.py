@@ -1,0 +1,173 @@
+"""Perf events, and the links that tie programs to them.
+
+A probe made here exists as long as its file descriptors: whatever ends the process, `kill -9`
+included, takes it away. Nothing is pinned, and tracefs is not written to.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from typing import TYPE_CHECKING
+
+from ..base.errors import AttachError, FeatureError
+from ..spec.abi import AttachType
+from .abi import (
+    BPF_F_UPROBE_MULTI_RETURN,
+    PERF_ATTR_SIZE,
+    PERF_EVENT_IOC_ENABLE,
+    PERF_EVENT_IOC_SET_BPF,
+    PERF_FLAG_FD_CLOEXEC,
+    Cmd,
+    PerfBit,
+)
+from .fd import Fd, Fds
+from .privilege import explain_refusal, read_text
+from .syscall import address, bpf, perf_event_open
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PMUS = "/sys/bus/event_source/devices"
+
+# type size config sample_period sample_type read_format flags wakeup bp_type config1 config2; the rest 0
+_ATTR = struct.Struct("=IIQQQQQIIQQ")
+_PERF_LINK = struct.Struct("=IIIIQ")  # prog_fd target_fd attach_type flags cookie
+# prog_fd target_fd attach_type flags path offsets ref_ctr_offsets cookies cnt flags pid
+_UPROBE_MULTI = struct.Struct("=IIIIQQQQIIIxxxx")
+
+_ALL_PROCESSES = -1
+_ANY_CPU = -1
+
+
+def pmu_type(name: str) -> int:
+    """The number of the kernel's event source `name` ("uprobe"). Raises FeatureError where it has none."""
+    text = read_text(f"{_PMUS}/{name}/type")
+    if text is None:
+        raise FeatureError(f"this kernel has no event source {name!r} (no {_PMUS}/{name})")
+    return int(text)
+
+
+def pmu_bit(pmu: str, field: str) -> int:
+    """The `config` bit of a one-bit field of an event source ("config:0")."""
+    text = read_text(f"{_PMUS}/{pmu}/format/{field}")
+    if text is None or not text.startswith("config:"):
+        raise FeatureError(f"this kernel's event source {pmu!r} has no {field!r}")
+    return 1 << int(text.removeprefix("config:"))
+
+
+def open_event(
+    what: str,
+    kind: int,
+    config: int,
+    *,
+    pid: int = _ALL_PROCESSES,
+    cpu: int = _ANY_CPU,
+    period: int = 0,
+    flags: int = 0,
+    config1: int = 0,
+    config2: int = 0,
+) -> Fd:
+    """perf_event_open(2), not yet enabled. Raises AttachError: `what` could not be done."""
+    result = try_event(
+        kind, config, pid=pid, cpu=cpu, period=period, flags=flags, config1=config1, config2=config2
+    )
+    if result < 0:
+        raise AttachError(what, -result, hint=explain_refusal(-result))
+    return Fd(result)
+
+
+def try_event(
+    kind: int,
+    config: int,
+    *,
+    pid: int = _ALL_PROCESSES,
+    cpu: int = _ANY_CPU,
+    period: int = 0,
+    flags: int = 0,
+    config1: int = 0,
+    config2: int = 0,
+) -> int:
+    """perf_event_open(2): a file descriptor, or -errno."""
+    attr = bytearray(PERF_ATTR_SIZE)
+    bits = flags | PerfBit.DISABLED
+    _ATTR.pack_into(attr, 0, kind, PERF_ATTR_SIZE, config, period, 0, 0, bits, 0, 0, config1, config2)
+    return perf_event_open(attr, pid, cpu, PERF_FLAG_FD_CLOEXEC)
+
+
+def open_uprobe(what: str, path: str, offset: int, *, ret: bool, pid: int = 0) -> Fd:
+    """The event of one place in a file's code. `pid` 0 is every process. Raises AttachError.
+
+    With a pid, the event is of the process's memory: every thread hits it, those there are and those to
+    come, and also what the process has mapped only later, after an exec.
+    """
+    name = bytearray(os.fsencode(path) + b"\0")
+    return open_event(
+        what,
+        pmu_type("uprobe"),
+        pmu_bit("uprobe", "retprobe") if ret else 0,
+        pid=pid or _ALL_PROCESSES,
+        cpu=_ANY_CPU if pid else 0,  # with no pid, the CPU says where it counts, not where it fires
+        config1=address(name),
+        config2=offset,
+    )
+
+
+def attach_event(what: str, event: Fd, program: int, cookie: int = 0) -> Fds:
+    """Run the program of descriptor `program` at each `event`, which is taken over. Raises AttachError.
+
+    Since Linux commit b89fbfbb854c ("bpf: Implement minimal BPF perf link") (in v5.15) by a link, which
+    alone can carry a cookie; before that by the event's own ioctl.
+    """
+    from fcntl import ioctl
+
+    fds = Fds(event.number)
+    number, event.number = event.number, -1
+    attr = bytearray(_PERF_LINK.pack(program, number, AttachType.PERF_EVENT, 0, cookie))
+    result = bpf(Cmd.LINK_CREATE, attr)
+    try:
+        if result >= 0:
+            fds.add(result)
+        elif result == -errno.EINVAL and not cookie:
+            ioctl(number, PERF_EVENT_IOC_SET_BPF, program)
+        else:
+            fds.close()
+            raise AttachError(what, -result, hint=explain_refusal(-result))
+        ioctl(number, PERF_EVENT_IOC_ENABLE, 0)
+    except OSError as error:
+        fds.close()
+        raise AttachError(what, error.errno or 0, hint=explain_refusal(error.errno or 0)) from error
+    return fds
+
+
+def try_uprobe_multi(
+    program: int,
+    path: str,
+    offsets: Sequence[int],
+    *,
+    ret: bool = False,
+    pid: int = 0,
+    cookies: Sequence[int] = (),
+) -> int:
+    """Link a program to many places of a file at once: a file descriptor, or -errno.
+
+    The program must have been loaded for AttachType.TRACE_UPROBE_MULTI.
+    """
+    name = bytearray(os.fsencode(path) + b"\0")
+    places = bytearray(struct.pack(f"={len(offsets)}Q", *offsets))
+    values = bytearray(struct.pack(f"={len(cookies)}Q", *cookies))
+    attr = _UPROBE_MULTI.pack(
+        program,
+        0,
+        AttachType.TRACE_UPROBE_MULTI,
+        0,
+        address(name),
+        address(places),
+        0,
+        address(values),
+        len(offsets),
+        BPF_F_UPROBE_MULTI_RETURN if ret else 0,
+        pid,
+    )
+    return bpf(Cmd.LINK_CREATE, bytearray(attr))

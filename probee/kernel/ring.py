@@ -1,0 +1,149 @@
+"""The consumer's end of a BPF ring buffer.
+
+Layout, from the kernel's kernel/bpf/ringbuf.c: a page with the consumer's position, which is ours to
+write; a page with the producers' position; then the data, mapped twice in a row so that a record
+never has a seam. Each record is a u32 length with a BUSY and a DISCARD bit, a u32 that is the kernel's,
+the payload, and padding to 8 bytes.
+
+A position only grows; its place in the data is its low bits.
+"""
+
+from __future__ import annotations
+
+import mmap
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from ..base.bits import align_up
+from ..spec.abi import RINGBUF_BUSY, RINGBUF_DISCARD, RINGBUF_HEADER
+from .maps import KernelMap
+
+_BUSY_OR_DISCARD = RINGBUF_BUSY | RINGBUF_DISCARD
+_WORD = 4
+_ID_WORD = RINGBUF_HEADER // _WORD
+_FIRST_STRIDES = 16
+
+if TYPE_CHECKING:
+    Run = tuple[int, int, memoryview]
+
+
+class KernelRing:
+    """One ring buffer (`spec.machine.RingHandle`).
+
+    `read` and `read_runs` move on over the same records: use one or the other. What they return is
+    memory of the ring, valid until `release`, which gives the room back to the programs.
+    """
+
+    __slots__ = ("fd", "_size", "_consumer", "_producer", "_data", "_words", "_position", "_lock")
+
+    def __init__(self, ring: KernelMap) -> None:
+        page = mmap.PAGESIZE
+        self.fd = ring.fd
+        self._size = ring.spec.max_entries
+        consumer = mmap.mmap(ring.fd.number, page)
+        producer = mmap.mmap(ring.fd.number, page + 2 * self._size, prot=mmap.PROT_READ, offset=page)
+        self._consumer = memoryview(consumer)[:8].cast("Q")
+        self._producer = memoryview(producer)[:8].cast("Q")
+        self._data = memoryview(producer)[page:]
+        self._words = self._data.cast("I")
+        self._position = self._consumer[0]
+        self._lock = Lock()
+        self._lock.acquire()
+
+    def producer(self) -> int:
+        """Position up to which programs have reserved records, in bytes since the start."""
+        position: int = self._producer[0]
+        self._fence()
+        return position
+
+    def position(self) -> int:
+        """The consumer's position after the records read so far."""
+        return self._position
+
+    def read(self, until: int | None = None) -> list[memoryview | bytes]:
+        """Records, without headers, up to the first that is not yet submitted, or position `until`."""
+        records: list[memoryview | bytes] = []
+        for stride, count, span in self.read_runs(until):
+            end = RINGBUF_HEADER + span[:_WORD].cast("I")[0]
+            records += [span[at + RINGBUF_HEADER : at + end] for at in range(0, stride * count, stride)]
+        return records
+
+    def read_runs(self, until: int | None = None) -> list[Run]:
+        """The same records as `read`, as runs: (stride, count, memory).
+
+        A run is a maximal sequence of consecutive records that are all submitted, none discarded, of the
+        same length *and* the same u32 event id, the payload's first word. `memory` holds `count`
+        records of `stride` bytes each, one after another: the 8-byte header (u32 length, u32 that
+        means nothing here), the payload, padding to 8 bytes. So one `struct.iter_unpack` with a
+        format of `stride` bytes ("<8x…") decodes a run. Records shorter than 4 bytes make runs of 1.
+        Discarded records separate runs and are not seen otherwise.
+        """
+        end = self.producer() if until is None else min(until, self.producer())
+        runs: list[Run] = []
+        position, mask = self._position, self._size - 1
+        while position < end:
+            at = position & mask
+            word = self._words[at // _WORD]
+            if word & RINGBUF_BUSY:
+                break
+            stride = align_up(RINGBUF_HEADER + (word & ~_BUSY_OR_DISCARD), 8)
+            if word & RINGBUF_DISCARD:
+                position += stride
+                continue
+            count = self._run_length(at // _WORD, stride // _WORD, (end - position) // stride)
+            runs.append((stride, count, self._data[at : at + stride * count]))
+            position += stride * count
+        self._position = position
+        # The payloads must not be read before the headers that say they are complete.
+        self._fence()
+        return runs
+
+    def release(self) -> None:
+        """Give the room of the records read so far back to programs."""
+        self._fence()
+        self._consumer[0] = self._position
+        # The next look at the producer's position must come after this store: a program that submits in
+        # between decides by the old position not to wake us.
+        self._fence()
+
+    def close(self) -> None:
+        """Give the ring's memory up. The map itself stays open."""
+        self._consumer = self._producer = self._data = self._words = memoryview(b"")
+
+    def _run_length(self, at: int, stride: int, most: int) -> int:
+        """How many of `most` records of `stride` words from word `at` on are like the first.
+
+        Each header is compared to the next one by two strided views of the same memory, so that no
+        Python code runs once a record; the spans tried grow eightfold, then are halved to the end.
+        """
+        if stride <= _ID_WORD or most < 2:
+            return 1
+        known, step = 1, _FIRST_STRIDES
+        while known < most:
+            tried = min(known + step, most)
+            if self._alike(at, stride, known, tried):
+                known, step = tried, step * 8
+                continue
+            while tried - known > 1:
+                middle = (known + tried) // 2
+                if self._alike(at, stride, known, middle):
+                    known = middle
+                else:
+                    tried = middle
+            break
+        return known
+
+    def _alike(self, at: int, stride: int, known: int, count: int) -> bool:
+        """Whether records `known` to `count` have the header length and id of record `known` - 1."""
+        first, last = at + (known - 1) * stride, at + (count - 1) * stride
+        words = self._words
+        if words[first:last:stride] != words[first + stride : last + 1 : stride]:
+            return False
+        self._fence()  # ids are payload
+        first, last = first + _ID_WORD, last + _ID_WORD
+        return bool(words[first:last:stride] == words[first + stride : last + 1 : stride])
+
+    def _fence(self) -> None:
+        """A full memory barrier: a release that is followed by an acquire is one on every CPU."""
+        self._lock.release()
+        self._lock.acquire()
