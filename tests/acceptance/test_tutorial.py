@@ -1,0 +1,82 @@
+"""docs/tutorial.md does what it says: every command on the page is run, and the program at its end."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from programs import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from programs import Probee
+
+pytestmark = [pytest.mark.kernel, pytest.mark.needs("uprobe")]
+
+PAGE = (ROOT / "docs/tutorial.md").read_text()
+COMMANDS = re.findall(r"```sh\n(.+?)```", PAGE, re.DOTALL)
+PROGRAMS = re.findall(r"```python\n(.+?)```", PAGE, re.DOTALL)
+
+ROW = r"^\[.+?[\])] +\d+ \|@+ *\|$"
+SEEN = [
+    r"^hello from \S+, user 0$",
+    r"^fopen: /etc/passwd$",
+    r"^@asked\[\w+\]: \d+$",
+    r"^@unset: \d+$",
+    r"^\d{4,} bytes at once$",
+    r"^@bytes: ?\n" + ROW,
+    r"^@bytes: ?\n(?s:.+?)" + r"^\[20, 40\) +\d+ \|@* *\|$",
+    r"^@ns: ?\n" + ROW,
+    r"^@all: \{ \.count = \d+, \.average = \d+, \.total = \d+ \}$",
+    r"^\d\d:\d\d:\d\d @calls: \d+$",
+]
+
+
+def test_page_has_ten_commands_and_a_program() -> None:
+    assert (len(COMMANDS), len(PROGRAMS)) == (len(SEEN), 1)
+
+
+@pytest.mark.parametrize(("command", "seen"), zip(COMMANDS, SEEN, strict=True), ids=range(1, len(SEEN) + 1))
+def test_command(probee: Probee, tmp_path: Path, command: str, seen: str) -> None:
+    wrapper = tmp_path / "probee"
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(probee.command)} "$@"\n')
+    wrapper.chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    done = subprocess.run(
+        ["sh", "-c", command],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**probee.env, "PATH": path},
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"Attached \d probes?\n", done.stderr)
+    assert re.search(seen, done.stdout, re.MULTILINE), done.stdout[-3000:]
+
+
+def test_program(probee: Probee) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAMS[0]],
+        capture_output=True,
+        text=True,
+        env=probee.env,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *events, last = done.stdout.splitlines()
+    event = re.compile(r"uprobe:\S*libc\S*:write \((\d+), 1\) \1 bytes to 1")
+    assert len(events) == 3
+    assert all(event.fullmatch(line.rstrip()) for line in events), events
+    calls = re.fullmatch(r"calls so far: (\d+)", last)
+    assert calls
+    assert int(calls[1]) >= 3
