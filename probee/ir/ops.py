@@ -60,7 +60,7 @@ OPS: dict[str, Op] = {
         Op("br", "i", "end", gives=False),  # targets: if not 0, if 0
         Op("ret", "i", "end", gives=False),
         # only after register allocation has begun
-        Op("mov", "x"),  # a copy that may be of a different place than its source
+        Op("moves", "x*", "write", attr="phis, or frame offsets, to write", gives=False),  # all at once
         Op("spill", "x", "write", imm="frame offset", gives=False),
         Op("reload", "", "read", imm="frame offset"),
         Op("frame", "", imm="frame offset"),  # the frame pointer plus a (negative) constant

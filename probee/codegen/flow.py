@@ -1,0 +1,79 @@
+"""Facts about the flow of a function that passes share: order, dominators, loops, liveness."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..ir.nodes import Block, Function
+
+
+def order_blocks(function: Function) -> list[Block]:
+    """The reachable blocks in reverse postorder, the entry first."""
+    seen = {function.blocks[0]}
+    order: list[Block] = []
+    stack = [(function.blocks[0], iter(function.blocks[0].succs))]
+    while stack:
+        block, succs = stack[-1]
+        for succ in succs:
+            if succ not in seen:
+                seen.add(succ)
+                stack.append((succ, iter(succ.succs)))
+                break
+        else:
+            order.append(block)
+            stack.pop()
+    order.reverse()
+    return order
+
+
+def find_dominators(order: list[Block]) -> dict[Block, Block]:
+    """The immediate dominator of each block; the entry's is itself.
+
+    Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm" (2001).
+    """
+    index = {block: i for i, block in enumerate(order)}
+    parent = {order[0]: order[0]}
+    changed = True
+    while changed:
+        changed = False
+        for block in order[1:]:
+            known = [p for p in block.preds if p in parent]
+            best = known[0]
+            for other in known[1:]:
+                a, b = best, other
+                while a is not b:
+                    while index[a] > index[b]:
+                        a = parent[a]
+                    while index[b] > index[a]:
+                        b = parent[b]
+                best = a
+            if parent.get(block) is not best:
+                parent[block] = best
+                changed = True
+    return parent
+
+
+def find_loops(blocks: list[Block]) -> list[tuple[int, int]]:
+    """Loops as (first, last) index into `blocks`, whose order must keep a loop's blocks together."""
+    index = {block: i for i, block in enumerate(blocks)}
+    return [(index[succ], i) for i, block in enumerate(blocks) for succ in block.succs if index[succ] <= i]
+
+
+def find_live(blocks: list[Block], uses: dict[Block, int], defs: dict[Block, int]) -> dict[Block, int]:
+    """What is live at the end of each block. Sets are integers, a bit a value: `uses` holds what a
+    block reads before it writes, `defs` what it writes."""
+    live_in = dict.fromkeys(blocks, 0)
+    live_out = dict.fromkeys(blocks, 0)
+    work = list(blocks)
+    while work:
+        block = work.pop()
+        out = 0
+        for succ in block.succs:
+            out |= live_in[succ]
+        live_out[block] = out
+        before = uses[block] | (out & ~defs[block])
+        if before != live_in[block]:
+            live_in[block] = before
+            work.extend(block.preds)
+    return live_out

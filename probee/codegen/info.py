@@ -1,0 +1,41 @@
+"""BTF with func_info and line_info, so that the verifier's log speaks of the user's own lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.reader import Writer
+from ..btf.encode import BtfWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .emit import Code
+
+_LINE_BITS = 22
+_COLUMN_MAX = 1023
+
+
+def describe(names: Sequence[str], codes: Sequence[Code]) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """BTF for all programs, and each one's (func_info, line_info) as BPF_PROG_LOAD takes them.
+
+    `names` are C identifiers. A program without lines gets no line_info.
+    """
+    btf = BtfWriter()
+    proto = btf.add_func_proto(btf.add_int("int", 4, True))
+    infos = []
+    for name, code in zip(names, codes, strict=True):
+        func, lines = Writer(), Writer()
+        func.write_struct("II", 0, btf.add_func(name, proto))
+        for index, line in enumerate(code.lines):
+            span = line.span
+            number, column = span.source.position(span.start)
+            lines.write_struct(
+                "IIII",
+                line.slot if index else 0,
+                btf.add_string(span.source.name),
+                btf.add_string(span.source.line(number)),
+                (number & ((1 << _LINE_BITS) - 1)) << 10 | min(column, _COLUMN_MAX),
+            )
+        infos.append((bytes(func.data), bytes(lines.data)))
+    return btf.encode(), infos

@@ -1,0 +1,249 @@
+"""Slots get their place: the stack frame where they fit, else this CPU's scratch memory.
+
+Needs: SSA without `zero` and `copy`. Keeps: SSA. After it there is no `slot`.
+
+Slots whose lifetimes do not meet share bytes. The frame keeps room for the spills that the number of
+values alive at once can ask for; what no longer fits goes to the scratch map, smallest slots first on
+the stack. Scratch memory is four areas a CPU, taken by an exchange on the area's first word and given
+back before every return: a program that is preempted, or hit by a probe inside its own helper calls,
+shares nothing with the next one. When all four are taken the run is given up and counted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.bits import align_up, ceil_pow2
+from ..base.errors import FeatureError
+from ..base.record import record
+from ..ir.builder import Builder
+from ..ir.nodes import Block, Value
+from ..ir.types import STACK, U64, VALUE
+from ..spec.abi import MAX_STACK
+from .flow import find_live, find_loops
+
+if TYPE_CHECKING:
+    from ..ir.nodes import Function
+    from ..spec.target import Target
+
+SCRATCH = "scratch"
+AREAS = 4
+_HEADER = 8
+_CHEAP = frozenset({"const", "map", "global", "slot", "ctx"})
+
+
+@record
+class Scratch:
+    """The layout of the scratch map: bytes from one area of a CPU to the next, and between CPUs."""
+
+    area: int
+    stride: int
+    cpus: int  # a power of two
+
+    @property
+    def size(self) -> int:
+        return self.stride * self.cpus
+
+
+@record
+class Layout:
+    """Where each slot goes: bytes from the frame's end, or from the scratch area's header on."""
+
+    frame: dict[Value, int]
+    scratch: dict[Value, int]
+    frame_size: int
+    scratch_size: int
+
+
+def plan_scratch(layouts: list[Layout], target: Target) -> Scratch | None:
+    """One scratch map for all programs, or None when none needs it."""
+    need = max((layout.scratch_size for layout in layouts), default=0)
+    if not need:
+        return None
+    area = align_up(_HEADER + need, 64)
+    return Scratch(area, ceil_pow2(area * AREAS), ceil_pow2(target.cpus))
+
+
+def plan_slots(function: Function) -> Layout:
+    """Decide for every slot; nothing is changed yet."""
+    lifetimes = _find_lifetimes(function)
+    room = MAX_STACK - 8 * (_count_live(function) + 1)
+    frame: dict[Value, int] = {}
+    scratch: dict[Value, int] = {}
+    frame_size = scratch_size = 0
+    for slot in sorted(lifetimes, key=lambda s: s.attr[0]):
+        size = align_up(slot.attr[0], 8)
+        at = _first_fit(slot, size, frame, lifetimes)
+        if at + size <= room:
+            frame[slot] = at
+            frame_size = max(frame_size, at + size)
+        else:
+            scratch[slot] = at = _first_fit(slot, size, scratch, lifetimes)
+            scratch_size = max(scratch_size, at + size)
+    return Layout(frame, scratch, frame_size, scratch_size)
+
+
+def _first_fit(slot: Value, size: int, placed: dict[Value, int], lifetimes: dict[Value, int]) -> int:
+    """The lowest offset where `slot` meets no placed slot that is alive when it is."""
+    mine = lifetimes[slot]
+    taken = sorted(
+        (at, align_up(other.attr[0], 8)) for other, at in placed.items() if lifetimes[other] & mine
+    )
+    at = 0
+    for start, length in taken:
+        if start - at >= size:
+            break
+        at = max(at, start + length)
+    return at
+
+
+def _find_lifetimes(function: Function) -> dict[Value, int]:
+    """The positions (a bit each) from the first to the last touch of each slot, whole loops if within."""
+    root: dict[Value, set[Value]] = {}
+    first: dict[Value, int] = {}
+    last: dict[Value, int] = {}
+    bounds: list[tuple[int, int]] = []
+    position = 0
+    for block in function.blocks:
+        start = position
+        for value in block.values:
+            if value.op == "slot":
+                root[value] = {value}
+            else:
+                for arg in value.args:
+                    for slot in root.get(arg, ()):
+                        first.setdefault(slot, position)
+                        last[slot] = position
+                        if value.type is not None and value.op in ("padd", "cast", "phi"):
+                            root.setdefault(value, set()).add(slot)
+            position += 1
+        bounds.append((start, position - 1))
+    loops = [(bounds[a][0], bounds[b][1]) for a, b in find_loops(function.blocks)]
+    lifetimes: dict[Value, int] = {}
+    for slot, begin in first.items():
+        end = last[slot]
+        changed = True
+        while changed:
+            changed = False
+            for head, tail in loops:
+                if begin <= tail and end >= head and (begin > head or end < tail):
+                    begin, end, changed = min(begin, head), max(end, tail), True
+        lifetimes[slot] = ((1 << (end - begin + 1)) - 1) << begin
+    return lifetimes
+
+
+def _count_live(function: Function) -> int:
+    """The most values, those cheap to make again left out, that are alive at one point."""
+    bit: dict[Value, int] = {}
+    for block in function.blocks:
+        for value in block.values:
+            if value.type is not None and value.op not in _CHEAP:
+                bit[value] = 1 << len(bit)
+    uses: dict[Block, int] = {}
+    defs: dict[Block, int] = {}
+    for block in function.blocks:
+        used = made = 0
+        for value in block.values:
+            if value.op != "phi":
+                for arg in value.args:
+                    used |= bit.get(arg, 0) & ~made
+            made |= bit.get(value, 0)
+        uses[block], defs[block] = used, made
+    for block in function.blocks:
+        for value in block.values:
+            if value.op == "phi":
+                for pred, arg in zip(block.preds, value.args, strict=True):
+                    uses[pred] |= bit.get(arg, 0) & ~defs[pred]
+    live_out = find_live(function.blocks, uses, defs)
+    most = 0
+    for block in function.blocks:
+        live = live_out[block]
+        for succ in block.succs:
+            for value in succ.values:
+                if value.op == "phi":
+                    for arg in value.args:
+                        live |= bit.get(arg, 0) & (defs[block] | live_out[block])
+        most = max(most, live.bit_count())
+        for value in reversed(block.values):
+            live &= ~bit.get(value, 0)
+            if value.op != "phi":
+                for arg in value.args:
+                    live |= bit.get(arg, 0)
+            most = max(most, live.bit_count())
+    return most
+
+
+def apply_layout(
+    function: Function,
+    layout: Layout,
+    scratch: Scratch | None,
+    target: Target,
+    nesting: tuple[str, int],
+) -> None:
+    """Put addresses in the place of slots, and take and give back the scratch area if one is used."""
+    area = None
+    if layout.scratch:
+        assert scratch is not None
+        area = _take_area(function, scratch, target, nesting)
+    for block in function.blocks:
+        out: list[Value] = []
+        for value in block.values:
+            if value.op == "slot":
+                if value in layout.frame:
+                    size = align_up(value.attr[0], 8)
+                    value.op, value.type, value.imm = "frame", STACK, -(layout.frame[value] + size)
+                    value.attr = None
+                elif value in layout.scratch:
+                    assert area is not None
+                    at = Value("const", U64, imm=_HEADER + layout.scratch[value], span=value.span)
+                    out.append(at)
+                    value.op, value.type, value.args = "padd", VALUE, [area, at]
+                    value.attr = None
+                else:
+                    continue  # never touched
+            elif value.op == "ret" and area is not None:
+                nothing = Value("const", U64, span=value.span)
+                out += (
+                    nothing,
+                    Value("store", None, [area, nothing], attr=8, span=value.span),
+                )
+            out.append(value)
+        block.values = out
+
+
+def _take_area(function: Function, scratch: Scratch, target: Target, nesting: tuple[str, int]) -> Value:
+    """New blocks before the entry that take one of this CPU's areas; the address of its header."""
+    if not target.have("global_data"):
+        raise FeatureError("this script needs scratch memory, which takes kernel 5.2")
+    entry = function.blocks[0]
+    b = Builder(function.name, function.span)
+    if entry.values and entry.values[0].op == "ctx":
+        b.block.values.append(entry.values.pop(0))
+    cpu = b.op("and", b.cast(b.call("get_smp_processor_id"), U64), scratch.cpus - 1)
+    shift = scratch.stride.bit_length() - 1
+    base = b.offset(b.global_(SCRATCH, 0), b.op("shl", cpu, shift))
+    got = b.new_block()
+    for level in range(AREAS):
+        area = b.offset(base, level * scratch.area)
+        if target.have("atomics_fetch"):
+            taken = b.xchg(area, 1)
+        else:
+            # Kernels without atomic exchange run these programs with preemption off, so that a nested
+            # run ends before this one goes on.
+            taken = b.load(area, U64)
+            b.store(area, 1, 8)
+        after = b.new_block()
+        ours = b.new_block()
+        b.branch(b.compare("eq", taken, 0), ours, after)
+        b.place(ours)
+        b.write("area", area)
+        b.jump(got)
+        b.place(after)
+    b.atomic_add(b.global_(*nesting), 1)
+    b.ret(0)
+    b.place(got)
+    area = b.read("area", VALUE)
+    b.jump(entry)
+    taking = b.finish()
+    function.blocks[:0] = taking.blocks
+    return area
