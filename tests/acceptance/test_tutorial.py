@@ -76,7 +76,7 @@ def test_program(probee: Probee) -> None:
     *events, last = done.stdout.splitlines()
     event = re.compile(r"uprobe:\S*libc\S*:write \((\d+), 1\) \1 bytes to 1")
     assert len(events) == 3
-    assert all(event.fullmatch(line.rstrip()) for line in events), events
+    assert all(event.fullmatch(line) for line in events), events
     calls = re.fullmatch(r"calls so far: (\d+)", last)
     assert calls
     assert int(calls[1]) >= 3
