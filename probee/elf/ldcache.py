@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _OLD_MAGIC = b"ld.so-1.7.0\0"
+_OLD_HEADER = 16
 _OLD_ENTRY = 12
 _NEW_MAGIC = b"glibc-ld.so.cache1.1"
 _HEADER = 48
@@ -82,16 +83,17 @@ def iter_libraries(cache: bytes, *, path: str = "/etc/ld.so.cache") -> Iterator[
 
 
 def _new_start(cache: bytes, path: str) -> int:
-    start = 0
+    starts = [0]
     if cache.startswith(_OLD_MAGIC):
-        if len(cache) < 16:
-            raise FormatError("expected an old header of 16 bytes", path=path)
-        order = "=" if cache[12:14] != b"\0\0" else "<"
-        (count,) = struct.unpack_from(order + "I", cache, 12)
-        start = align_up(16 + count * _OLD_ENTRY, 8)
-    if cache[start : start + len(_NEW_MAGIC)] != _NEW_MAGIC:
-        got = cache[start : start + len(_NEW_MAGIC)]
-        raise FormatError(f"expected {_NEW_MAGIC.decode()}, got {got!r}", path=path, offset=start)
+        if len(cache) < _OLD_HEADER:
+            raise FormatError(f"expected an old header of {_OLD_HEADER} bytes", path=path)
+        # The old format doesn't say which byte order it is in.
+        counts = [struct.unpack_from(order + "I", cache, len(_OLD_MAGIC))[0] for order in "<>"]
+        starts = [align_up(_OLD_HEADER + count * _OLD_ENTRY, 8) for count in counts]
+    start = next((s for s in starts if cache.startswith(_NEW_MAGIC, s)), None)
+    if start is None:
+        got = cache[starts[0] : starts[0] + len(_NEW_MAGIC)]
+        raise FormatError(f"expected {_NEW_MAGIC.decode()}, got {got!r}", path=path, offset=starts[0])
     if start + _HEADER > len(cache):
         raise FormatError(f"expected a header of {_HEADER} bytes", path=path, offset=start)
     return start

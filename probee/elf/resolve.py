@@ -117,7 +117,7 @@ def _why_few(elf: Elf, debug: Elf | None) -> str:
     if debug is not None or not elf.is_stripped:
         return ""
     count = sum(1 for _ in elf.iter_functions())
-    return f": stripped, has only {count} dynamic symbols" if count else ": stripped, has no symbols at all"
+    return f": stripped, has only {count} dynamic functions" if count else ": stripped, has no symbols at all"
 
 
 def _near_names(elf: Elf, debug: Elf | None, name: str) -> list[str]:

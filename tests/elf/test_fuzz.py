@@ -1,0 +1,120 @@
+"""Mutated files: FormatError and nothing else, in bounded time and memory."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from builders.elf import ElfBuilder
+from probee.base.errors import FormatError, TargetError
+from probee.elf.consts import DT, PF, PT, SHF, SHN, STT
+from probee.elf.file import Elf
+from probee.elf.resolve import resolve_symbol
+
+
+def small(bits: int, little: bool, extended: bool) -> bytes:
+    """A file with one of everything that is read."""
+    elf = ElfBuilder(bits=bits, little=little, extended=extended)
+    elf.section(".text", data=bytes(64), address=0x1000, flags=SHF.ALLOC | SHF.EXECINSTR)
+    elf.section(".interp", data=b"/lib/ld.so\0")
+    elf.load(".text", flags=PF.R | PF.X)
+    elf.segment(PT.INTERP, ".interp")
+    elf.note("GNU", 3, bytes(20), section=".note.gnu.build-id")
+    elf.dynamic([(DT.NEEDED, "libc.so.6")])
+    for table in (".symtab", ".dynsym"):
+        elf.symbol("main", 0x1000, 16, table=table)
+        elf.symbol("fopen", 0x1010, 16, table=table, version="V1" if table == ".dynsym" else "")
+        elf.symbol("puts", section=SHN.UNDEF, table=table)
+        elf.symbol("table", 0x1020, type=STT.OBJECT, table=table)
+    return elf.build()
+
+
+SMALL = [
+    small(b, little, extended) for b in (32, 64) for little in (False, True) for extended in (False, True)
+]
+
+
+def read_everything(data: bytes) -> None:
+    """Every reading of a file; each may refuse it."""
+    elf = refused(lambda: Elf(data, "x"))
+    if not isinstance(elf, Elf):
+        return
+    refused(lambda: elf.is_pie)
+    refused(lambda: elf.build_id)
+    refused(lambda: sum(1 for _ in elf.iter_notes()))
+    refused(lambda: [elf.contents(s) for s in elf.sections])
+    refused(lambda: elf.find_exports("fopen"))
+    refused(lambda: elf.find_symbols("main"))
+    refused(lambda: sum(1 for _ in elf.iter_functions()))
+    for name in ("main", "mian", "puts", "table", "fopen@V1"):
+        refused(lambda name=name: resolve_symbol(elf, name))
+
+
+def refused(read: object) -> object:
+    try:
+        return read()  # type: ignore[operator]
+    except (FormatError, TargetError) as error:
+        return error
+
+
+@st.composite
+def mutated(draw: st.DrawFn, files: list[bytes]) -> bytes:
+    """Some bytes or whole words changed, and sometimes the end cut off."""
+    data = bytearray(draw(st.sampled_from(files)))
+    for _ in range(draw(st.integers(1, 6))):
+        at = draw(st.integers(0, len(data) - 8))
+        size = draw(st.sampled_from([1, 2, 4, 8]))
+        data[at : at + size] = draw(
+            st.sampled_from([bytes(size), b"\xff" * size, b"\x7f" * size])
+            | st.binary(min_size=size, max_size=size)
+        )
+    if draw(st.integers(0, 4)) == 0:
+        del data[draw(st.integers(0, len(data))) :]
+    return bytes(data)
+
+
+@given(mutated(SMALL))
+@settings(max_examples=300, deadline=1000, suppress_health_check=[HealthCheck.too_slow])
+def test_mutated(data: bytes) -> None:
+    read_everything(data)
+
+
+@pytest.mark.parametrize("data", [SMALL[1], SMALL[6]])
+def test_every_truncation(data: bytes) -> None:
+    for size in range(len(data)):
+        read_everything(data[:size])
+
+
+@pytest.mark.parametrize("data", [SMALL[1], SMALL[6]])
+@pytest.mark.parametrize("value", [0x01, 0xFF])
+def test_every_byte(data: bytes, value: int) -> None:
+    for at in range(len(data)):
+        read_everything(data[:at] + bytes([value]) + data[at + 1 :])
+
+
+def test_real_file() -> None:
+    """The tables of a real file, where mutation hits long lists."""
+    whole = Path(sys.executable).resolve().read_bytes()[: 1 << 20]
+    for at in range(16, 64):
+        read_everything(whole[:at] + b"\xff" + whole[at + 1 :])
+
+
+def test_time_and_memory_are_bounded_by_the_size() -> None:
+    """Made to be slow: thousands of symbols whose names are long and overlap, and all end alike."""
+    elf = ElfBuilder(tails=True)
+    elf.section(".text", data=bytes(64), address=0x1000, flags=SHF.ALLOC | SHF.EXECINSTR)
+    elf.load(".text", flags=PF.R | PF.X)
+    for i in range(4000):
+        elf.symbol("f" * (4000 - i), 0x1000)
+    data = elf.build()
+    start, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert len(Elf(data).find_symbols("f")) == 1
+    read_everything(data)
+    assert time.process_time() - start < 5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10
