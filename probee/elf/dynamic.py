@@ -11,6 +11,9 @@ from .consts import DT, PT
 if TYPE_CHECKING:
     from .file import Elf
 
+_LONGEST_NAME = 1024
+_LONGEST_PATH = 1 << 16
+
 
 @record
 class Dynamic:
@@ -34,9 +37,9 @@ def parse_dynamic(elf: Elf) -> Dynamic:
     strings = _strings(elf, single)
     path = single.get(DT.RUNPATH, single.get(DT.RPATH))
     return Dynamic(
-        needed=tuple([_string(strings, value) for tag, value in entries if tag == DT.NEEDED]),
-        soname=_string(strings, single.get(DT.SONAME)),
-        runpath=_string(strings, path),
+        needed=tuple([_string(elf, strings, value) for tag, value in entries if tag == DT.NEEDED]),
+        soname=_string(elf, strings, single.get(DT.SONAME)),
+        runpath=_string(elf, strings, path, _LONGEST_PATH),
         flags_1=single.get(DT.FLAGS_1, 0),
     )
 
@@ -57,7 +60,10 @@ def _strings(elf: Elf, entries: dict[int, int]) -> bytes:
     return b"" if start is None else elf.data[start : start + entries.get(DT.STRSZ, 0)]
 
 
-def _string(strings: bytes, offset: int | None) -> str:
+def _string(elf: Elf, strings: bytes, offset: int | None, most: int = _LONGEST_NAME) -> str:
     if offset is None:
         return ""
-    return strings[offset : strings.find(b"\0", offset, offset + 4096)].decode("utf-8", "surrogateescape")
+    end = strings.find(b"\0", offset, offset + most)
+    if end < 0:
+        raise elf.error("expected a string that ends in NUL", section=".dynstr", at=offset)
+    return strings[offset:end].decode("utf-8", "surrogateescape")

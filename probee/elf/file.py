@@ -268,10 +268,11 @@ class Elf:
 
         Two entries are the same function when name (without version) and address agree.
         """
-        seen: set[tuple[str, int]] = set()
+        # Hashes stand for the names: those of a big program take 20 MB, those of a malicious one anything.
+        seen: set[int] = set()
         for table in self.symbol_tables:
             for symbol in table.iter_functions(matches):
-                key = symbol.name, symbol.value
+                key = hash((symbol.name, symbol.value))
                 if key not in seen:
                     seen.add(key)
                     yield symbol

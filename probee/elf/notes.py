@@ -28,6 +28,8 @@ class Note:
 def iter_notes(elf: Elf) -> Iterator[Note]:
     """All notes of `elf`: those of its note sections, or of its note segments when it has no sections."""
     sections = [s for s in elf.sections if s.type == SHT.NOTE]
+    if sum([s.size for s in sections]) > len(elf.data):
+        raise elf.error("expected note sections that don't overlap", section=sections[0].name)
     for section in sections:
         start, end = elf.bounds(section)
         yield from _parse_notes(elf, start, end, section.addralign, section.name)

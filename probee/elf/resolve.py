@@ -134,7 +134,7 @@ def _near_names(elf: Elf, debug: Elf | None, name: str) -> list[str]:
             return False
         if abs(len(other) - len(name)) <= limit:
             return len(letters.symmetric_difference(other.lower())) <= 2 * limit
-        return len(name) >= 4 and lowered in other.lower()
+        return 4 <= len(name) <= len(other) <= 8 * len(name) and lowered in other.lower()
 
     files = [file for file in (elf, debug) if file is not None]
     names = (symbol.name for file in files for symbol in file.iter_functions(looks_like))

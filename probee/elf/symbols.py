@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _SYM = {32: "IIIBBH", 64: "IBBHQQ"}
 _NAME = {32: "I12x", 64: "I20x"}
 _LONGEST_NAME = 1 << 16
+_LONGEST_VERSION = 512
 _CHUNK = 1 << 14
 _FEW = 16
 _FUNCTIONS = (STT.FUNC, STT.GNU_IFUNC)
@@ -179,6 +180,10 @@ class SymbolTable:
         if "@" in name[1:]:
             base, _, version = name.partition("@")
             name, hidden, version = base, not version.startswith("@"), version.lstrip("@")
+            if len(version) > _LONGEST_VERSION:
+                raise self.elf.error(
+                    f"expected a shorter version of symbol {index}", section=self.section.name
+                )
         elif self._versions is not None:
             version, hidden = self._versions.find(index)
         if shndx == SHN.XINDEX:
@@ -194,13 +199,20 @@ class SymbolTable:
         return parse_versions(self.elf)
 
     def _extended_index(self, index: int) -> int:
+        at = index * 4
+        if at + 4 > len(self._extended_indices):
+            raise self.elf.error(
+                f"expected an extended section index of symbol {index}", section=self.section.name
+            )
+        (number,) = struct.unpack_from(self.elf.order + "I", self._extended_indices, at)
+        return int(number)
+
+    @cached_property
+    def _extended_indices(self) -> bytes:
         for section in self.elf.sections:
             if section.type == SHT.SYMTAB_SHNDX and section.link == self.section.index:
-                start, end = self.elf.bounds(section)
-                if start + index * 4 + 4 > end:
-                    raise self.elf.error("expected one index a symbol", section=section.name, at=index * 4)
-                return self.elf.unpack("I", start + index * 4, "section index")[0]
-        raise self.elf.error(f"symbol {index} has an extended section index", section=self.section.name)
+                return self.elf.contents(section)
+        return b""
 
     def _name(self, offset: int) -> str:
         start = self._strings_start + offset

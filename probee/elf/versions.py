@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 from .consts import SHT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .file import Elf, Section
 
 _HIDDEN = 0x8000
 _GLOBAL = 1
+_VERNAUX_SIZE = 16
+_LONGEST_NAME = 512
 
 
 class Versions:
@@ -47,30 +51,36 @@ def parse_versions(elf: Elf) -> Versions | None:
 
 
 def _parse_verdef(elf: Elf, section: Section, names: dict[int, str]) -> None:
-    at = 0
-    for _ in range(section.info):
-        _, _, number, _, _, first, following = _unpack(elf, section, "HHHHIII", at)
+    for at, (_, _, number, _, _, first, _) in _chain(elf, section, "HHHHIII", 0, section.info):
         (name, _) = _unpack(elf, section, "II", at + first)
         names[number & ~_HIDDEN] = _string(elf, section, name)
-        if not following:
-            return
-        at += following
 
 
 def _parse_verneed(elf: Elf, section: Section, names: dict[int, str]) -> None:
-    at = 0
-    for _ in range(section.info):
-        _, count, _, first, following = _unpack(elf, section, "HHIII", at)
-        aux = at + first
-        for _ in range(count):
-            _, _, number, name, step = _unpack(elf, section, "IHHII", aux)
+    left = section.size // _VERNAUX_SIZE
+    for at, (_, count, _, first, _) in _chain(elf, section, "HHIII", 0, section.info):
+        left -= count
+        if left < 0:
+            raise elf.error("expected fewer versions", section=section.name, at=at)
+        for _, (_, _, number, name, _) in _chain(elf, section, "IHHII", at + first, count):
             names[number & ~_HIDDEN] = _string(elf, section, name)
-            if not step:
-                break
-            aux += step
-        if not following:
+
+
+def _chain(
+    elf: Elf, section: Section, layout: str, at: int, count: int
+) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Offset and fields of at most `count` entries whose last field is the distance to the next, 0 for none."""
+    size = struct.calcsize("<" + layout)
+    for _ in range(count):
+        row = _unpack(elf, section, layout, at)
+        yield at, row
+        if not row[-1]:
             return
-        at += following
+        if row[-1] < size:
+            raise elf.error(
+                f"expected entries {size} bytes apart, got {row[-1]}", section=section.name, at=at
+            )
+        at += row[-1]
 
 
 def _unpack(elf: Elf, section: Section, layout: str, at: int) -> tuple[int, ...]:
@@ -85,7 +95,7 @@ def _string(elf: Elf, section: Section, offset: int) -> str:
     if not 0 < section.link < len(elf.sections):
         raise elf.error(f"expected the index of a string table, got {section.link}", section=section.name)
     start, end = elf.bounds(elf.sections[section.link])
-    nul = elf.data.find(b"\0", start + offset, min(start + offset + 4096, end))
+    nul = elf.data.find(b"\0", start + offset, min(start + offset + _LONGEST_NAME, end))
     if nul < 0:
         raise elf.error("expected a version name that ends in NUL", section=section.name, at=offset)
     return elf.data[start + offset : nul].decode("utf-8", "surrogateescape")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from builders.elf import ElfBuilder
 from probee.base.errors import FormatError, TargetError
-from probee.elf.consts import DT, PF, PT, SHF, SHN, STT
+from probee.elf.consts import DT, PF, PT, SHF, SHN, SHT, STT
 from probee.elf.file import Elf
 from probee.elf.resolve import resolve_symbol
 
@@ -118,3 +118,48 @@ def test_time_and_memory_are_bounded_by_the_size() -> None:
     read_everything(data)
     assert time.process_time() - start < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10
+
+
+def test_overlapping_notes_are_refused() -> None:
+    elf = ElfBuilder()
+    for _ in range(200):
+        elf.note("x", 1, b"", section=".note")
+    for _ in range(200):
+        elf.section(".note2", SHT.NOTE).size = 2000
+    with pytest.raises(FormatError, match="expected note sections that don't overlap"):
+        list(Elf(elf.build()).iter_notes())
+
+
+@pytest.mark.parametrize(
+    ("info", "rows", "message"),
+    [
+        (
+            1 << 31,
+            [(1, 1, 0, 16, 16), (0, 0, 2, 1, 0), (1, 1, 0, 0, 1)],
+            "expected entries 16 bytes apart, got 1",
+        ),
+        (3, [(1, 1, 0, 16, 0), (0, 0, 2, 1, 0)], ""),
+        (1, [(1, 0xFFFF, 0, 16, 0), (0, 0, 2, 1, 16)], "expected fewer versions"),
+        (2, [(1, 1, 0, 16, 0), (0, 0, 2, 99, 0)], "expected a version name that ends in NUL"),
+        (1, [(1, 1, 0, 20, 0), (0, 0, 2, 99, 0)], "expected 16 bytes, got 12"),
+    ],
+)
+def test_endless_versions_are_refused(info: int, rows: list[tuple[int, ...]], message: str) -> None:
+    elf = ElfBuilder(hash=False)
+    data = b"".join(elf.pack("HHIII" if i % 2 == 0 else "IHHII", *row) for i, row in enumerate(rows))
+    elf.section(".gnu.version", SHT.GNU_VERSYM, bytes(4))
+    elf.section(".gnu.version_r", SHT.GNU_VERNEED, data, link=".dynstr", info=info)
+    elf.symbol("f", 1, section=SHN.ABS, table=".dynsym")
+    file = Elf(elf.build())
+    if not message:
+        assert len(file.find_symbols("f")) == 1
+        return
+    with pytest.raises(FormatError, match=message):
+        file.find_symbols("f")
+
+
+def test_strings_of_the_dynamic_section_end() -> None:
+    elf = ElfBuilder()
+    elf.dynamic([(DT.NEEDED, "x" * 1024)])
+    with pytest.raises(FormatError, match=r"\.dynstr\+0x1: expected a string that ends in NUL"):
+        _ = Elf(elf.build()).dynamic

@@ -212,5 +212,5 @@ def test_name_without_an_end() -> None:
 def test_extended_index_without_its_section() -> None:
     built = builder()
     built.symbol("main", 0x1000, section=SHN.XINDEX)
-    with pytest.raises(FormatError, match="symbol 1 has an extended section index"):
+    with pytest.raises(FormatError, match="expected an extended section index of symbol 1"):
         Elf(built.build()).find_symbols("main")
