@@ -182,10 +182,11 @@ def apply_layout(
 ) -> None:
     """Put addresses in the place of slots, and take and give back the scratch area if one is used."""
     area = None
+    blocks = list(function.blocks)  # those that run with the area taken
     if layout.scratch:
         assert scratch is not None
         area = _take_area(function, scratch, target, nesting)
-    for block in function.blocks:
+    for block in blocks:
         out: list[Value] = []
         for value in block.values:
             if value.op == "slot":
