@@ -69,7 +69,7 @@ def _parse_verneed(elf: Elf, section: Section, names: dict[int, str]) -> None:
 def _chain(
     elf: Elf, section: Section, layout: str, at: int, count: int
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Offset and fields of at most `count` entries whose last field is the distance to the next, 0 for none."""
+    """Offset and fields of at most `count` entries whose last field is the distance to the next, or 0."""
     size = struct.calcsize("<" + layout)
     for _ in range(count):
         row = _unpack(elf, section, layout, at)
