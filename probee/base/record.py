@@ -61,6 +61,12 @@ def fields(item: object) -> tuple[str, ...]:
     return names
 
 
+def defaults(item: object) -> dict[str, Any]:
+    """Default values of a record or a record class, by field."""
+    values: dict[str, Any] = getattr(item, _DEFAULTS)
+    return values
+
+
 def replace(item: T, **changes: Any) -> T:
     """A copy of the record `item` with some fields changed."""
     values = {n: getattr(item, n) for n in fields(item)}

@@ -1,10 +1,11 @@
 """The bpftrace language: text in, `spec.Bundle` out.
 
-    lexer.py     text → tokens with spans
-    tree.py      the syntax tree, nothing but data
-    parser.py    tokens → tree, a function a grammar rule
-    dump.py      tree → text for `-d ast`
-    check.py     names and types: tree → `Checked`
-    lower.py     checked tree → IR, a function a node
-    compile.py   the way through all of it: text and Target → Bundle
+tree.py      the syntax tree, nothing but data
+lexer.py     text → tokens, one at a time · literals.py: spelling → value
+parser.py    `parse`, and the grammar of a script; a function a grammar rule here and in
+             attachpoint.py, ctext.py, statements.py, expressions.py, typenames.py
+dump.py      tree → text for `-d ast`
+check.py     names and types: tree → `Checked`
+lower.py     checked tree → IR, a function a node
+compile.py   the way through all of it: text and Target → Bundle
 """

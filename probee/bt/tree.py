@@ -364,24 +364,25 @@ class Import(Stmt):
 
 @record
 class AttachPoint(Node):
-    """One attach point. `provider` in the writer's spelling; `args` are the parts between colons
-    after it, unquoted, `$1` expanded; `text` is the whole as written (expanded)."""
+    """One attach point: `[name=]provider:arg:…`. `provider` in the writer's spelling; `args` are the
+    parts between colons after it, unquoted, `$1` expanded, and an unquoted `@` a part of its own;
+    `text` is the whole as written (expanded)."""
 
     span: Span
     text: str
     provider: str
     args: tuple[str, ...]
+    name: str = ""
 
 
 @record
 class Probe(Node):
-    """`[name =] points / predicate / { body }`"""
+    """`points / predicate / { body }`"""
 
     span: Span
     points: tuple[AttachPoint, ...]
     predicate: Expr | None
     body: tuple[Stmt, ...]
-    name: str = ""
 
 
 @record
