@@ -1,0 +1,205 @@
+"""The kernel's helpers as the interpreter has them: one function each, in the table `CALLS`.
+
+What a string read leaves in its buffer after the 0 is left as it was; the kernel may clear some of it.
+"""
+
+from __future__ import annotations
+
+from errno import EFAULT, EINVAL
+from typing import TYPE_CHECKING
+
+from ..base.errors import InternalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .interp import InterpMachine
+    from .interp_maps import InterpMap
+
+    Call = Callable[[InterpMachine, list[int]], int]
+
+_U32 = 0xFFFFFFFF
+_LARGEST_RECORD = _U32 // 4
+_WAKEUP_FLAGS = 3  # BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP
+
+
+# ---- maps
+
+
+def _key(machine: InterpMachine, map: InterpMap, address: int) -> bytes:
+    return machine.memory.read(address, map.spec.key_size)
+
+
+def _lookup(machine: InterpMachine, args: list[int]) -> int:
+    map = machine.find_map(args[0])
+    region = map.find(_key(machine, map, args[1]), machine.cpu)
+    return region.address if region is not None else 0
+
+
+def _update(machine: InterpMachine, args: list[int]) -> int:
+    map = machine.find_map(args[0])
+    value = machine.memory.read(args[2], map.spec.value_size)
+    return map.update(_key(machine, map, args[1]), value, args[3], machine.cpu)
+
+
+def _delete(machine: InterpMachine, args: list[int]) -> int:
+    map = machine.find_map(args[0])
+    return map.delete(_key(machine, map, args[1]))
+
+
+# ---- rings
+
+
+def _reserve(machine: InterpMachine, args: list[int]) -> int:
+    address, size, flags = args
+    if flags or size > _LARGEST_RECORD:
+        return 0
+    record = machine.find_map(address).reserve(size)
+    return record.region.address if record is not None and record.region is not None else 0
+
+
+def _release(state: str) -> Call:
+    def release(machine: InterpMachine, args: list[int]) -> int:
+        for map in machine.maps.values():
+            if any(r.region is not None and r.region.address == args[0] for r in map.records):
+                map.release(args[0], state)
+                return 0
+        raise InternalError(f"no reserved record at {args[0]:#x}")
+
+    return release
+
+
+def _ring_output(machine: InterpMachine, args: list[int]) -> int:
+    address, data, size, flags = args
+    if flags & ~_WAKEUP_FLAGS:
+        return -EINVAL
+    return machine.find_map(address).output(machine.memory.read(data, size))
+
+
+def _perf_output(machine: InterpMachine, args: list[int]) -> int:
+    _, address, _, data, size = args
+    return machine.find_map(address).output(machine.memory.read(data, size))
+
+
+def _query(machine: InterpMachine, args: list[int]) -> int:
+    ring = machine.find_map(args[0])
+    answers = (ring.producer - ring.consumer, ring.spec.max_entries, ring.consumer, ring.producer)
+    return answers[args[1]] if args[1] < len(answers) else 0
+
+
+# ---- the process
+
+
+def _comm(machine: InterpMachine, args: list[int]) -> int:
+    buffer, size = args[0], args[1] & _U32
+    if not size:
+        return -EINVAL
+    machine.memory.write(buffer, machine.comm[: min(size - 1, 15)].ljust(size, b"\0"))
+    return 0
+
+
+def _namespace_pid(machine: InterpMachine, args: list[int]) -> int:
+    device, inode, buffer, size = args
+    matches = size == 8 and (device, inode) == machine.pid_namespace
+    pair = machine.tid.to_bytes(4, "little") + machine.pid.to_bytes(4, "little")
+    machine.memory.write(buffer, pair if matches else bytes(size))
+    return 0 if matches else -EINVAL
+
+
+# ---- memory of others
+
+
+def _find_bytes(pieces: dict[int, bytes], address: int, size: int) -> bytes | None:
+    """`size` bytes at `address`, which neighbouring pieces may give together."""
+    found = b""
+    while len(found) < size:
+        at = address + len(found)
+        start = next((s for s, data in pieces.items() if s <= at < s + len(data)), None)
+        if start is None:
+            return None
+        found += pieces[start][at - start :]
+    return found[:size]
+
+
+def _find_user(machine: InterpMachine, address: int, size: int) -> bytes | None:
+    return _find_bytes(machine.user_memory, address, size)
+
+
+def _find_kernel(machine: InterpMachine, address: int, size: int) -> bytes | None:
+    if machine.memory.have(address, size):
+        return machine.memory.read(address, size)
+    return _find_bytes(machine.kernel_memory, address, size)
+
+
+def _read(find: Callable[[InterpMachine, int, int], bytes | None]) -> Call:
+    def read(machine: InterpMachine, args: list[int]) -> int:
+        buffer, size, address = args[0], args[1] & _U32, args[2]
+        data = find(machine, address, size)
+        machine.memory.write(buffer, bytes(size) if data is None else data)
+        return -EFAULT if data is None else 0
+
+    return read
+
+
+def _read_str(find: Callable[[InterpMachine, int, int], bytes | None]) -> Call:
+    def read_str(machine: InterpMachine, args: list[int]) -> int:
+        buffer, size, address = args[0], args[1] & _U32, args[2]
+        text = b""
+        while len(text) < size:
+            byte = find(machine, address + len(text), 1)
+            if byte is None:
+                machine.memory.write(buffer, bytes(size))
+                return -EFAULT
+            text += byte
+            if byte == b"\0":
+                break
+        if text[-1:] != b"\0":
+            text = text[:-1] + b"\0" if text else b""
+        machine.memory.write(buffer, text)
+        return len(text)
+
+    return read_str
+
+
+def _strncmp(machine: InterpMachine, args: list[int]) -> int:
+    left, count, right = args[0], args[1] & _U32, args[2]
+    for i in range(count):
+        a, b = machine.memory.read(left + i, 1)[0], machine.memory.read(right + i, 1)[0]
+        if a != b or not a:
+            return a - b
+    return 0
+
+
+CALLS: dict[str, Call] = {
+    "map_lookup_elem": _lookup,
+    "map_update_elem": _update,
+    "map_delete_elem": _delete,
+    "ktime_get_ns": lambda m, _: m.time,
+    "ktime_get_coarse_ns": lambda m, _: m.time,
+    "ktime_get_boot_ns": lambda m, _: m.boot_time,
+    "ktime_get_tai_ns": lambda m, _: m.tai_time,
+    "jiffies64": lambda m, _: m.jiffies,
+    "get_prandom_u32": lambda m, _: m.random.getrandbits(32),
+    "get_smp_processor_id": lambda m, _: m.cpu,
+    "get_numa_node_id": lambda m, _: m.node,
+    "get_current_pid_tgid": lambda m, _: m.pid << 32 | m.tid,
+    "get_current_uid_gid": lambda m, _: m.gid << 32 | m.uid,
+    "get_current_comm": _comm,
+    "get_ns_current_pid_tgid": _namespace_pid,
+    "get_current_task": lambda m, _: m.task,
+    "get_current_cgroup_id": lambda m, _: m.cgroup,
+    "get_func_ip": lambda m, _: m.func_ip,
+    "get_attach_cookie": lambda m, _: m.cookie,
+    "probe_read_user": _read(_find_user),
+    "probe_read_kernel": _read(_find_kernel),
+    "probe_read_user_str": _read_str(_find_user),
+    "probe_read_kernel_str": _read_str(_find_kernel),
+    "perf_event_output": _perf_output,
+    "ringbuf_reserve": _reserve,
+    "ringbuf_submit": _release("submitted"),
+    "ringbuf_discard": _release("discarded"),
+    "ringbuf_output": _ring_output,
+    "ringbuf_query": _query,
+    "strncmp": _strncmp,
+}
+"""By the names of `helpers.HELPERS`."""
