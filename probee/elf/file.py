@@ -268,14 +268,9 @@ class Elf:
 
         Two entries are the same function when name (without version) and address agree.
         """
-        # Hashes stand for the names: those of a big program take 20 MB, those of a malicious one anything.
         seen: set[int] = set()
         for table in self.symbol_tables:
-            for symbol in table.iter_functions(matches):
-                key = hash((symbol.name, symbol.value))
-                if key not in seen:
-                    seen.add(key)
-                    yield symbol
+            yield from table.iter_functions(matches, seen)
 
     @property
     def is_stripped(self) -> bool:

@@ -72,10 +72,11 @@ def _find(elf: Elf, debug: Elf | None, name: str) -> list[Symbol]:
     if not base:
         base, versioned = name, ""
     found = elf.find_exports(base)
-    if not any(_is_code(elf, s) for s in found):
-        found = elf.find_symbols(base)
-        if debug is not None:
-            found += debug.find_symbols(base)
+    tables = [*elf.symbol_tables, *(debug.symbol_tables if debug is not None else ())]
+    for table in tables:
+        if any(_is_code(elf, s) for s in found):
+            break
+        found = found + table.find(base)
     if not versioned:
         return found
     return [s for s in found if s.version == version.lstrip("@") and not (s.hidden and version[:1] == "@")]

@@ -15,19 +15,19 @@ from ..base.record import record
 from .consts import SHN, SHT, STB, STT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from .file import Elf, Section
     from .versions import Versions
 
-# Fields in the order of Sym; both are read as name, info, other, shndx, value, size.
 _SYM = {32: "IIIBBH", 64: "IBBHQQ"}
-_NAME = {32: "I12x", 64: "I20x"}
+# Where st_info, st_shndx, st_value and st_size stand in them; st_name is first.
+_POSITIONS = {32: (3, 5, 1, 2), 64: (1, 3, 4, 5)}
 _LONGEST_NAME = 1 << 16
 _LONGEST_VERSION = 512
 _CHUNK = 1 << 14
-_FEW = 16
 _FUNCTIONS = (STT.FUNC, STT.GNU_IFUNC)
+_FUNCTION_INFOS = frozenset([bind << 4 | kind for bind in range(16) for kind in _FUNCTIONS])
 
 
 @record
@@ -88,8 +88,8 @@ class SymbolTable:
         """The symbol with number `index`."""
         at = self._start + index * self.entry_size
         row = self._sym.unpack(self.elf.data[at : at + self.entry_size])
-        name, info, shndx, value, size = _fields(row, self.elf.bits)
-        return self._symbol(index, self._name(name), info, shndx, value, size)
+        info, shndx, value, size = [row[i] for i in _POSITIONS[self.elf.bits]]
+        return self._symbol(index, self._name(row[0]), info, shndx, value, size)
 
     def find(self, name: str) -> list[Symbol]:
         """All symbols called `name`, of any version, in table order."""
@@ -100,7 +100,7 @@ class SymbolTable:
         if self.name == ".symtab" and self.elf.find_section_of_type(SHT.GNU_VERDEF) is not None:
             # Linkers write the version into the names of `.symtab`: memcpy@@GLIBC_2.14.
             offsets.update(self._string_offsets(wanted + b"@"))
-        return [self.symbol(index) for index in sorted(self._indices(offsets))]
+        return [self.symbol(index) for index in self._indices(offsets)] if offsets else []
 
     def find_exports(self, name: str) -> list[Symbol]:
         """The defined symbols called `name` by way of the GNU hash section, [] when there is none."""
@@ -113,21 +113,32 @@ class SymbolTable:
         found = [self.symbol(i) for i in iter_hash_candidates(self.elf, section, wanted) if i < len(self)]
         return [symbol for symbol in found if symbol.name == name]
 
-    def iter_functions(self, matches: Callable[[str], object] | None = None) -> Iterator[Symbol]:
-        """Defined functions in table order, only those whose name `matches` accepts."""
-        bits, names = self.elf.bits, self._string_bytes
-        for first, rows in self._chunks(self._sym):
+    def iter_functions(
+        self, matches: Callable[[str], object] | None = None, seen: set[int] | None = None
+    ) -> Iterator[Symbol]:
+        """Defined functions in table order, only those whose name `matches` accepts.
+
+        `seen` holds hashes of (name, address): what is in it is passed over, what is found is put into it.
+        Hashes, because the names of a big program take 20 MB, and those of a malicious one anything.
+        """
+        at_info, at_shndx, at_value, at_size = _POSITIONS[self.elf.bits]
+        names, seen = self._string_bytes, set() if seen is None else seen
+        for first, rows in self._chunks():
             for index, row in enumerate(rows, first):
-                name_at, info, shndx, value, size = _fields(row, bits)
-                if info & 15 not in _FUNCTIONS or not shndx:
+                if row[at_info] not in _FUNCTION_INFOS or not row[at_shndx]:
                     continue
-                end = names.find(b"\0", name_at, name_at + _LONGEST_NAME)
+                start = row[0]
+                end = names.find(b"\0", start, start + _LONGEST_NAME)
                 if end < 0:
-                    raise self._name_error(name_at)
-                name = names[name_at:end].decode("utf-8", "surrogateescape")
-                if not name or (matches is not None and not matches(name.partition("@")[0])):
+                    raise self._name_error(start)
+                name = names[start:end].decode("utf-8", "surrogateescape")
+                base = name.partition("@")[0] if "@" in name else name
+                if not base or (matches is not None and not matches(base)):
                     continue
-                yield self._symbol(index, name, info, shndx, value, size)
+                key = hash((base, row[at_value]))
+                if key not in seen:
+                    seen.add(key)
+                    yield self._symbol(index, name, row[at_info], row[at_shndx], row[at_value], row[at_size])
 
     # The search
 
@@ -138,39 +149,37 @@ class SymbolTable:
             yield at - start
             at = data.find(needle, at + 1, end)
 
-    def _indices(self, offsets: set[int]) -> Iterable[int]:
-        if len(offsets) > _FEW:
-            return self._indices_of_many(offsets)
-        return [index for offset in offsets for index in self._indices_of(offset)]
+    def _indices(self, offsets: set[int]) -> Iterator[int]:
+        """Numbers of the symbols whose st_name is one of `offsets`.
 
-    def _indices_of(self, offset: int) -> Iterator[int]:
-        column = self._low_bytes
-        data, start, size = self.elf.data, self._start, self.entry_size
-        wanted = struct.pack(self.elf.order + "I", offset)
-        low = offset & 0xFF
-        index = column.find(low)
+        Rows are first filtered by the low two bytes of st_name, each a column of the table, all rows at once.
+        """
+        hits = (1 << 8 * len(self)) - 1
+        for place, column in enumerate(self._low_columns):
+            wanted = bytearray(256)
+            for offset in offsets:
+                wanted[offset >> 8 * place & 0xFF] = 0xFF
+            hits &= int.from_bytes(column.translate(wanted), "little")
+        found = hits.to_bytes(len(self), "little")
+        data, order = self.elf.data, self.elf.order + "I"
+        index = found.find(0xFF)
         while index >= 0:
-            at = start + index * size
-            if data[at : at + 4] == wanted:
+            at = self._start + index * self.entry_size
+            if struct.unpack(order, data[at : at + 4])[0] in offsets:
                 yield index
-            index = column.find(low, index + 1)
-
-    def _indices_of_many(self, offsets: set[int]) -> Iterator[int]:
-        for first, rows in self._chunks(struct.Struct(self.elf.order + _NAME[self.elf.bits])):
-            for index, (name,) in enumerate(rows, first):
-                if name in offsets:
-                    yield index
+            index = found.find(0xFF, index + 1)
 
     @cached_property
-    def _low_bytes(self) -> bytes:
-        """The column of the lowest byte of st_name: a search in it goes 24 times faster than in the table."""
-        first = self._start if self.elf.little else self._start + 3
-        return self.elf.data[first : self._end : self.entry_size]
+    def _low_columns(self) -> tuple[bytes, bytes]:
+        first, second = (0, 1) if self.elf.little else (3, 2)
+        data, size = self.elf.data, self.entry_size
+        return data[self._start + first : self._end : size], data[self._start + second : self._end : size]
 
-    def _chunks(self, layout: struct.Struct) -> Iterator[tuple[int, Iterator[tuple[int, ...]]]]:
+    def _chunks(self) -> Iterator[tuple[int, Iterator[tuple[int, ...]]]]:
+        """Rows by the ten thousand, with the number of the first: a copy of the whole table is too much."""
         step = _CHUNK * self.entry_size
         for at in range(self._start, self._end, step):
-            rows = layout.iter_unpack(self.elf.data[at : min(at + step, self._end)])
+            rows = self._sym.iter_unpack(self.elf.data[at : min(at + step, self._end)])
             yield (at - self._start) // self.entry_size, rows
 
     # One symbol
@@ -227,12 +236,3 @@ class SymbolTable:
     @cached_property
     def _string_bytes(self) -> bytes:
         return self.elf.data[self._strings_start : self._strings_end]
-
-
-def _fields(row: tuple[int, ...], bits: int) -> tuple[int, int, int, int, int]:
-    """st_name, st_info, st_shndx, st_value, st_size."""
-    if bits == 64:
-        name, info, _, shndx, value, size = row
-    else:
-        name, value, size, info, _, shndx = row
-    return name, info, shndx, value, size
