@@ -130,6 +130,24 @@ def test_no_top_level_name_shadows_the_standard_library() -> None:
 
 
 @pytest.mark.parametrize("path", PRODUCT, ids=_name)
+def test_file_is_short_and_finished(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= 600, "split it along its seams"
+    assert not re.search(r"# ?(TODO|FIXME|XXX)\b|NotImplementedError|raise Exception\(|except:", text)
+
+
+READS_THE_WORLD = {"cli", "demo.py", "session.py"}
+
+
+@pytest.mark.parametrize("path", [p for p in PRODUCT if _package(p) not in READS_THE_WORLD], ids=_name)
+def test_environment_and_clock_are_read_at_the_top_only(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            name = f"{node.value.id}.{node.attr}"
+            assert name not in {"os.environ", "os.getenv", "time.time", "time.time_ns", "datetime.now"}
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=_name)
 def test_module_says_what_it_is(path: Path) -> None:
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree)
