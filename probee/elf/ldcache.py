@@ -23,6 +23,7 @@ _OLD_ENTRY = 12
 _NEW_MAGIC = b"glibc-ld.so.cache1.1"
 _HEADER = 48
 _ENTRY = 24
+_FLAGS_AT = 28
 _BIG_ENDIAN = 3
 _LONGEST_PATH = 4096
 
@@ -55,31 +56,39 @@ def find_library(
     Without a version the highest one is taken. Of variants for CPU features, the one that runs everywhere is.
     Raises FormatError, with `path` in its message, when the cache is malformed.
     """
-    flags = _FLAGS.get(machine)
-    stem = name if ".so" in name else name + ".so"
-    best: tuple[bool, tuple[tuple[int, str], ...], bool, str] | None = None
-    for library in iter_libraries(cache, path=path):
-        if library.flags != flags or not library.name.startswith(stem):
+    wanted = _FLAGS.get(machine)
+    stem = (name if ".so" in name else name + ".so").encode("utf-8", "surrogateescape")
+    best: tuple[bool, tuple[tuple[int, str], ...], bool] | None = None
+    best_at = 0
+    for flags, key, value, hwcap in _iter_entries(cache, path):
+        # Only a few of a thousand names are worth decoding.
+        if flags != wanted or not cache.startswith(stem, key):
             continue
-        if library.name != stem and library.name[len(stem)] != ".":
+        rest = _string(cache, key + len(stem), path)
+        if rest and not rest.startswith("."):
             continue
-        version = _version(library.name[len(stem) :])
-        candidate = library.name == stem, version, not library.hwcap, library.path
-        if best is None or candidate[:3] > best[:3]:
-            best = candidate
-    return best[3] if best else None
+        candidate = not rest, _version(rest), not hwcap
+        if best is None or candidate > best:
+            best, best_at = candidate, value
+    return None if best is None else _string(cache, best_at, path)
 
 
 def iter_libraries(cache: bytes, *, path: str = "/etc/ld.so.cache") -> Iterator[Library]:
     """Every entry of the cache in its order. Raises FormatError when the cache is malformed."""
+    for flags, key, value, hwcap in _iter_entries(cache, path):
+        yield Library(_string(cache, key, path), _string(cache, value, path), flags, hwcap)
+
+
+def _iter_entries(cache: bytes, path: str) -> Iterator[tuple[int, int, int, int]]:
+    """Flags, offset of the soname, offset of the path, and hwcap of every entry."""
     start = _new_start(cache, path)
-    order = ">" if cache[start + 28] & 3 == _BIG_ENDIAN else "<"
-    (count,) = struct.unpack_from(order + "I", cache, start + 20)
+    order = ">" if cache[start + _FLAGS_AT] & 3 == _BIG_ENDIAN else "<"
+    (count,) = struct.unpack_from(order + "I", cache, start + len(_NEW_MAGIC))
     end = start + _HEADER + count * _ENTRY
     if end > len(cache):
         raise FormatError(f"expected {count} entries, got {len(cache)} bytes", path=path, offset=start)
     for flags, key, value, _, hwcap in struct.iter_unpack(order + "iIIIQ", cache[start + _HEADER : end]):
-        yield Library(_string(cache, start + key, path), _string(cache, start + value, path), flags, hwcap)
+        yield flags, start + key, start + value, hwcap
 
 
 def _new_start(cache: bytes, path: str) -> int:
