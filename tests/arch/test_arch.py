@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from probee.arch.arch import Arch, find, find_by_elf_machine
+from probee.arch import Arch, find, find_by_elf_machine
 from probee.base.errors import FeatureError
 from probee.elf.consts import EM
 
