@@ -11,10 +11,22 @@ from typing import TYPE_CHECKING
 
 from ..base.source import Span
 from . import tree
+from .lexer import CLOSE
 
 if TYPE_CHECKING:
     from .lexer import Tokens
 
+_PREDICATE = "a predicate belongs to a probe, as in `kprobe:f / pid == 1 / { … }`"
+_HINTS = {
+    "{": "actions belong to a probe, as in `begin { … }`",
+    "}": "there is one `}` too many before",
+    "/": _PREDICATE,
+    CLOSE: _PREDICATE,
+    ";": "no `;` is needed between probes",
+    "map": "a map is declared with `let @name = hash(100);`",
+}
+
+_BEGINNINGS = frozenset('_*["$')
 _ENDS = frozenset(" \t\r\n\f\v{,")
 
 
@@ -22,8 +34,8 @@ def attach_point(p: Tokens) -> tree.AttachPoint:
     """attach_point = [name "="] provider {":" argument}"""
     start = p.start
     stop = _raw_end(p, start)
-    if stop == start or p.text[start] == "}":
-        raise p.unexpected("a probe", _no_probe_hint(p))
+    if stop == start or not (p.text[start].isalnum() or p.text[start] in _BEGINNINGS):
+        raise p.unexpected("a probe", _HINTS.get(p.kind))
     span = Span(p.source, start, stop)
     text = _expand(p, start, stop)
     parts = _parts(text)
@@ -32,21 +44,7 @@ def attach_point(p: Tokens) -> tree.AttachPoint:
     before, equals, after = parts[0].partition("=")
     if equals and after:
         name, parts[0] = before, after
-    if not parts[0] and "$" not in span.text:
-        raise p.error("expected a probe's kind before the colon", span)
     return tree.AttachPoint(span, text, parts[0], tuple(parts[1:]), name)
-
-
-def _no_probe_hint(p: Tokens) -> str | None:
-    if p.kind == "}":
-        return "there is one `}` too many before"
-    if p.kind == "{":
-        return "actions belong to a probe, as in `begin { … }`"
-    if p.kind.startswith("/"):
-        return "a predicate belongs to a probe, as in `kprobe:f / pid == 1 / { … }`"
-    if p.kind == ";":
-        return "no `;` is needed between probes"
-    return None
 
 
 def _raw_end(p: Tokens, at: int) -> int:

@@ -61,21 +61,24 @@ _match: Callable[[str, int], Any] = re.compile(
 MAX_DEPTH = 100
 MAX_CHAIN = 500
 
-_WORDS = {"and": "&&", "or": "||", "not": "!"}
+# Other languages' words for what is spelled otherwise here.
+_WORDS = {"and": "&&", "or": "||", "not": "!", "elif": "else if", "elsif": "else if", "elseif": "else if"}
 _QUOTES = "'`‘’“”"
 
 
 class Tokens:
     """The token at hand of `source` and a way forward. `params` are `$1` … for attach points.
 
-    `kind`, `start` and `end` are of the token at hand, `last` is where the one before it ended.
+    `kind`, `start` and `end` are of the token at hand, `last` is where the one before it ended,
+    `opened` where the braces around it are.
     """
 
-    __slots__ = ("source", "text", "params", "kind", "start", "end", "last", "depth")
+    __slots__ = ("source", "text", "params", "kind", "start", "end", "last", "depth", "opened")
 
     def __init__(self, source: Source, params: Sequence[str] = ()) -> None:
         self.source, self.text, self.params = source, source.text, params
         self.depth = 0
+        self.opened: list[int] = []
         self.seek(0)
 
     def seek(self, offset: int) -> None:
@@ -168,31 +171,31 @@ class Tokens:
         """An error at the token at hand, for the caller to raise: `expected`, got that token."""
         if self.kind == "bad":
             return self._bad_token()
-        return self.error(f"expected {expected}, got {self._describe()}", hint=hint or self._likely_mend())
+        if self.kind == "end":
+            if self.opened:
+                line, column = self.source.position(self.opened[-1])
+                hint = f"the `{{` of line {line}, column {column} is not closed"
+            after = Span(self.source, self.last, self.last)
+            return self.error(f"expected {expected}, got the end of the script", after, hint)
+        return self.error(f"expected {expected}, got {self._describe()}", hint=self._likely_mend() or hint)
 
     def _literal_error(self, wrong: LiteralError) -> SourceError:
         span = Span(self.source, self.start + wrong.start, self.start + wrong.end)
         return self.error(wrong.message, span, wrong.hint)
 
     def _describe(self) -> str:
-        if self.kind == "end":
-            return "the end of the script"
-        word = self.word
-        if len(word) > 40:
-            word = word[:37] + "..."
+        word = self.word if self.end - self.start <= 40 else self.word[:37] + "..."
         return f"keyword `{word}`" if self.kind in KEYWORDS else f"`{word}`"
 
     def _likely_mend(self) -> str | None:
-        """What is probably meant by a token that can't stand here."""
+        """What is probably meant by the token at hand, or the word before it, which can't stand here."""
         mend = _WORDS.get(self.word)
         if mend is None:
-            before = re.search(r"\b(?:and|or|not)\Z", self.text[max(self.last - 4, 0) : self.last])
-            mend = _WORDS[before[0]] if before else None
+            words = self.text[max(self.last - 8, 0) : self.last].split()
+            mend = _WORDS.get(words[-1]) if words else None
         if mend is not None:
             return f"it is spelled `{mend}`"
-        if self.kind == "=":
-            return "`==` compares, `=` assigns"
-        return None
+        return "`==` compares, `=` assigns" if self.kind == "=" else None
 
     def _bad_token(self) -> SourceError:
         character = self.text[self.start]

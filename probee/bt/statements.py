@@ -31,12 +31,13 @@ def block_expr(p: Tokens, owner: str = "") -> tree.BlockExpr:
     if p.kind != "{":
         raise p.unexpected("`{`", f"{owner} is followed by statements in braces" if owner else None)
     p.deepen()
+    p.opened.append(start)
     p.advance()
     body: list[tree.Stmt] = []
     value: tree.Expr | None = None
     while p.kind != "}":
         if p.kind == "end":
-            raise _unclosed(p, start)
+            raise p.unexpected("`}`")
         item = statement(p)
         if isinstance(item, tree.Stmt):
             body.append(item)
@@ -45,13 +46,9 @@ def block_expr(p: Tokens, owner: str = "") -> tree.BlockExpr:
         else:
             body.append(_as_statement(item))
     p.depth -= 1
+    p.opened.pop()
     p.advance()
     return tree.BlockExpr(p.span(start), tuple(body), value)
-
-
-def _unclosed(p: Tokens, start: int) -> Exception:
-    line, column = p.source.position(start)
-    return p.unexpected("`}`", f"the `{{` of line {line}, column {column} is not closed")
 
 
 def statement(p: Tokens) -> tree.Stmt | tree.Expr:
@@ -77,12 +74,14 @@ def simple(p: Tokens) -> tree.Stmt | tree.Expr:
     return result
 
 
-def _no_semicolon(p: Tokens, before: tree.Expr) -> Exception:
-    if p.kind == "end":
-        return p.unexpected("`;` or `}`", "a block is not closed")
+def _no_semicolon(p: Tokens, before: tree.Expr | None = None) -> Exception:
+    hint = None
+    line = p.source.position(p.last)[0]
     if p.kind == ":" and isinstance(before, tree.Variable):
-        return p.unexpected("`;`", f"a type is given with `let {before.name} : type`")
-    return p.unexpected("`;`")
+        hint = f"a type is given with `let {before.name} : type`"
+    elif line != p.source.position(p.start)[0]:
+        hint = f"a `;` may be missing at the end of line {line}"
+    return p.unexpected("`;` or `}`" if p.kind == "end" else "`;`", hint)
 
 
 def assignment(p: Tokens, start: int, target: tree.Expr) -> tree.Stmt:
@@ -111,12 +110,8 @@ def _no_target(p: Tokens, target: tree.Expr) -> Exception:
 
 def end(p: Tokens) -> None:
     """end = ";" | before "}" """
-    if p.kind == ";":
-        p.advance()
-    elif p.kind == "end":
-        raise p.unexpected("`;` or `}`", "a block is not closed")
-    elif p.kind != "}":
-        raise p.unexpected("`;`")
+    if not p.accept(";") and p.kind != "}":
+        raise _no_semicolon(p)
 
 
 def if_statement(p: Tokens) -> tree.Stmt | tree.Expr:
@@ -162,6 +157,8 @@ def header(p: Tokens) -> tree.Expr:
     condition = expression(p)
     if isinstance(condition, tree.RecordExpr):
         raise p.error("expected a condition, got a record", condition.span, "`==` compares, `=` assigns")
+    if isinstance(condition, tree.TupleExpr):
+        raise p.error("expected a condition, got a tuple", condition.span)
     return condition
 
 
