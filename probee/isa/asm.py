@@ -68,6 +68,7 @@ _ALIASES = (
     ("cmpxchg32", "w0 = cmpxchg32_32({dst}{off}, w0, {wsrc})"),
     *((f"fetch_{n}", f"{{src}} = atomic_fetch_{n}((u64 *)({{dst}}{{off}}), {{src}})") for n in _FETCHES),
     *((f"bswap{n}", f"swap{n} {{dst}}") for n in (16, 32, 64)),
+    *((f"ldind{s}", f"r0 = *(u{n} *)skb[{{src}}]") for s, n in (("b", 8), ("h", 16), ("w", 32))),
     ("lddw", "{dst} = {number}ll"),
 )
 
