@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..base.bits import align_up, ceil_pow2
-from ..base.errors import FeatureError
 from ..base.record import record
 from ..ir.builder import Builder
 from ..ir.nodes import Block, Value
@@ -214,8 +213,6 @@ def apply_layout(
 
 def _take_area(function: Function, scratch: Scratch, target: Target, nesting: tuple[str, int]) -> Value:
     """New blocks before the entry that take one of this CPU's areas; the address of its header."""
-    if not target.have("global_data"):
-        raise FeatureError("this script needs scratch memory, which takes kernel 5.2")
     entry = function.blocks[0]
     b = Builder(function.name, function.span)
     if entry.values and entry.values[0].op == "ctx":

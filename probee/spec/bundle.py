@@ -179,6 +179,7 @@ class Bundle:
     `globals` is the name of the map that holds counters and keyless variables ("" = none),
     `rings` maps the ring names "data" and "control" to map names, in pairs.
     Links are in the order of the script; `btf` is what func_info and line_info refer to.
+    `start_time` is the offset in globals of a u64 that is given the boot clock when probes are attached.
     """
 
     programs: tuple[Program, ...]
@@ -192,3 +193,4 @@ class Bundle:
     btf: bytes = b""
     source: Source | None = None
     config: tuple[tuple[str, str | int], ...] = ()
+    start_time: int = -1

@@ -1,0 +1,65 @@
+"""The command `probee`: finds out which command it is and imports only that."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ..base.errors import ProbeeError
+
+COMMANDS = {
+    "doctor": "probee.cli.doctor",
+    "demo": "probee.demo",
+    "asm": "probee.cli.asm",
+    "disasm": "probee.cli.disasm",
+    "cbpf": "probee.cli.cbpf",
+}
+"""Name of a command → the module whose `main(arguments)` it is. Whatever else is typed is `trace`."""
+
+INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run `probee` with `arguments` (default: the process's own); the exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    _fill_descriptors()
+    try:
+        return _run(given)
+    except ProbeeError as error:
+        _say(error.render())
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads what a command printed; Python must not fail again when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+
+
+def _run(given: list[str]) -> int:
+    name = COMMANDS.get(given[0]) if given else None
+    if name is None:
+        from .trace import main as trace
+
+        return trace(given)
+    from importlib import import_module
+
+    status: int = import_module(name).main(given[1:])
+    sys.stdout.flush()
+    return status
+
+
+def _fill_descriptors() -> None:
+    """Open what of 0, 1 and 2 is closed, so that no file or map gets the number of stderr."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _say(message: str) -> None:
+    try:
+        os.write(2, message.encode("utf-8", "backslashreplace") + b"\n")
+    except OSError:
+        pass  # nobody can be told

@@ -1,0 +1,280 @@
+"""`probee -e PROGRAM`, `probee FILE`: compile a script, make it live, and print what it says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from ..base.errors import TargetError, UsageError
+from ..base.source import Source
+from ..render.sink import BrokenPipe, Sink
+from .options import USAGE, Options, parse_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..render.output import Output
+    from ..session import Session
+    from ..spec.target import Target
+
+_IDLE = 0.1
+"""Seconds after which losses are looked at though no event came."""
+
+_PIPE_CLOSED = 128 + signal.SIGPIPE
+_NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
+
+
+def main(arguments: list[str]) -> int:
+    """Run a script as the command line says; the exit status. Raises ProbeeError."""
+    options = parse_options(arguments)
+    if options.help:
+        sys.stdout.write(USAGE)
+        return 0
+    if options.version:
+        from .. import __version__
+
+        sys.stdout.write(f"probee v{__version__}\n")
+        return 0
+    source, params = _read_source(options)
+    if options.stage:
+        from .stages import show_stages
+
+        show_stages(source, params, options)
+        return 0
+    return _trace(source, params, options)
+
+
+def _read_source(options: Options) -> tuple[Source, tuple[str, ...]]:
+    """The script, and the words that are its parameters."""
+    if options.program is not None:
+        return Source("stdin", options.program), options.words
+    if not options.words:
+        raise UsageError("expected a FILE or -e PROGRAM, got nothing", hint="probee --help")
+    name, *params = options.words
+    if name == "-":
+        data = sys.stdin.buffer.read()
+        name = "stdin"
+    else:
+        try:
+            with open(name, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            reason = os.strerror(error.errno or 0)
+            raise UsageError(f"failed to open file '{name}': {reason}") from None
+    return Source(name, data.decode("utf-8", "surrogateescape")), tuple(params)
+
+
+def _trace(source: Source, params: tuple[str, ...], options: Options) -> int:
+    from ..session import compile_source, open_machine, survey_system
+
+    target = survey_system()
+    _check_pid(options.pid, target)
+    with _Files(options) as files, _Command(options.command) as command:
+        pid = options.pid or command.pid
+        compiled = compile_source(source, target, params=params, pid=pid)
+        if options.warnings:
+            for warning in compiled.warnings:
+                files.err.write(warning.render().encode("utf-8", "backslashreplace") + b"\n")
+        files.err.flush()
+        output = files.make_output()
+        with open_machine(compiled.bundle, output.form, verbose=options.verbose) as session:
+            session.load()
+            if options.verbose:
+                _show_logs(session, files.err)
+            if options.dry_run:
+                return 0
+            return _Run(session, output, options, command).run()
+
+
+def _check_pid(pid: int, target: Target) -> None:
+    if pid and target.files is not None and not target.files.process_exists(pid):
+        raise TargetError(f"no process has the id {pid}")
+
+
+def _show_logs(session: Session, err: Sink) -> None:
+    for name, log in session.logs():
+        err.write(f"verifier's log of {name}:\n{log}\n".encode("utf-8", "backslashreplace"))
+    err.flush()
+
+
+class _Files:
+    """The descriptors that output goes to, for as long as the run lasts."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._fd = -1
+        self.err = Sink(2, "stderr", optional=True)
+
+    def __enter__(self) -> _Files:
+        path = self._options.output
+        if path:
+            try:
+                self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+            except OSError as error:
+                raise UsageError(f"failed to open file '{path}': {os.strerror(error.errno or 0)}") from None
+        return self
+
+    def make_output(self) -> Output:
+        """The output that was asked for."""
+        from ..render.output import Context
+
+        options = self._options
+        out = Sink(self._fd, options.output) if options.output else Sink(1, "stdout")
+        context = Context(boot_offset(), _find_user, time.time_ns)
+        if options.format == "json":
+            from ..render.json import JsonOutput
+
+            return JsonOutput(out, context)
+        from ..render.text import TextOutput
+
+        return TextOutput(out, self.err, context)
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def boot_offset() -> int:
+    """Nanoseconds from the start of the boot clock back to 1970."""
+    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def _find_user(uid: int) -> str | None:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None
+
+
+class _Command:
+    """The command of -c, held until the probes are attached; nothing when there is none."""
+
+    def __init__(self, text: str) -> None:
+        from ..kernel.proc import Child, spawn, split_command
+
+        self._child: Child | None = spawn(split_command(text)) if text else None
+        self.pid = self._child.pid if self._child else 0
+        self.fd = self._child.pidfd.number if self._child else -1
+
+    def go(self) -> None:
+        if self._child is not None:
+            self._child.go()
+
+    def __enter__(self) -> _Command:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child is not None:
+            self._child.close()
+
+
+class _Run:
+    """The loop from attaching to the last map, ended by exit(), a signal, or the traced process."""
+
+    def __init__(self, session: Session, output: Output, options: Options, command: _Command) -> None:
+        from ..session import Printer
+
+        self._session = session
+        self._output = output
+        self._options = options
+        self._command = command
+        self._printer = Printer(session, output)
+        self._stopped = False
+
+    def run(self) -> int:
+        """The exit status: what exit() was given, else 0."""
+        session = self._session
+        try:
+            with _Signals(session, self._stop), _Watched(session, self._options.pid, self._command) as ended:
+                session.set_start(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+                count = session.attach()
+                if not self._options.quiet:
+                    self._output.attached(count)
+                    self._output.flush()
+                if _NOTIFY in os.environ:
+                    os.write(1, _NOTIFY.encode() + b"\n")
+                self._command.go()
+                self._loop(ended)
+                self._printer.show(session.finish())
+                self._output.end()
+                self._printer.show_maps()
+        except BrokenPipe:
+            return _PIPE_CLOSED
+        return session.exit_code or 0
+
+    def _loop(self, ended: _Watched) -> None:
+        session = self._session
+        while True:
+            over = ended.is_over() or self._stopped or not session.is_waiting
+            self._printer.show(session.pump())
+            if over or session.exit_code is not None:
+                return
+            session.wait(_IDLE, time.sleep)
+
+    def _stop(self) -> None:
+        self._stopped = True
+
+
+class _Signals:
+    """While it lasts, SIGINT, SIGTERM and SIGHUP call `stop` and end a wait instead of the process."""
+
+    def __init__(self, session: Session, stop: Callable[[], None]) -> None:
+        self._session = session
+        self._stop = stop
+        self._before: dict[int, Any] = {}
+        self._pipe = (-1, -1)
+
+    def __enter__(self) -> _Signals:
+        self._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wakeup = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
+        self._session.machine.watch(self._pipe[0])
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._before[number] = signal.signal(number, lambda *_: self._stop())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup)
+        self._session.machine.unwatch(self._pipe[0])
+        for fd in self._pipe:
+            os.close(fd)
+
+
+class _Watched:
+    """The end of the process of -p or -c, if there is one, as something that ends a wait."""
+
+    def __init__(self, session: Session, pid: int, command: _Command) -> None:
+        from ..kernel.proc import open_process
+
+        self._session = session
+        self._process = open_process(pid) if pid else None
+        self._fd = self._process.number if self._process else command.fd
+
+    def __enter__(self) -> _Watched:
+        if self._fd >= 0:
+            self._session.machine.watch(self._fd)
+        return self
+
+    def is_over(self) -> bool:
+        """True once the process has ended."""
+        if self._fd < 0:
+            return False
+        import select
+
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd >= 0:
+            self._session.machine.unwatch(self._fd)
+        if self._process is not None:
+            self._process.close()

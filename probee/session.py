@@ -1,0 +1,275 @@
+"""One run: a compiled script made live on a machine, from its first probe to its last map.
+
+A `Session` is told when to go on and when to stop; where output goes and what signals mean is its
+caller's business. Whatever it makes, `close` takes away again, also after an exception.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .events.losses import Losses
+from .events.maps import open_variable
+from .events.stream import Stream
+from .spec.bundle import Special, UprobeLink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, Self
+
+    from .attach.machine import LiveMachine
+    from .base.source import Source
+    from .bt.compile import Compiled, Dump
+    from .events.batch import Batch
+    from .events.decode import Form
+    from .events.maps import MapReader
+    from .events.stream import Ring
+    from .render.output import Output
+    from .spec.bundle import Bundle, Link
+    from .spec.machine import LinkHandle, MapHandle, ProgramHandle, RingHandle
+    from .spec.target import Target
+
+_FIRE_IN_REVERSE = (UprobeLink,)
+"""Links whose kernel hooks run the last attached first."""
+
+_BUSY = 64
+"""Events in one pump from which on the next is put off a little, so that programs need not wake us."""
+
+_PAUSE = 0.002
+"""Seconds that it is put off: less than a ring takes to fill at a few million events a second."""
+
+MAP_FULL = (
+    "Map full; can't update element. Try increasing max_map_keys config or manually setting the max "
+    "entries in a map declaration e.g. `let @a = hash(5000)`"
+)
+DIVIDED_BY_ZERO = (
+    "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result."
+)
+_WARNINGS = {"map_full": MAP_FULL, "div0": DIVIDED_BY_ZERO}
+_LOSSES = frozenset({"lost", "nesting"})
+
+
+def survey_system() -> Target:
+    """The facts of the running system that a compiler needs."""
+    from .kernel.survey import survey
+
+    return survey(os.environ.get("PATH", os.defpath), cache_folder())
+
+
+def cache_folder() -> str:
+    """Where what is known of this kernel is kept between runs."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(home, "probee")
+
+
+def compile_source(
+    source: Source, target: Target, *, params: tuple[str, ...] = (), pid: int = 0, dump: Dump | None = None
+) -> Compiled:
+    """Compile a script for `target`. `pid`: see that process only. Raises SourceError, TargetError."""
+    from .bt.compile import compile_script
+
+    return compile_script(source, target, params=params, pid=pid, dump=dump)
+
+
+def open_machine(bundle: Bundle, form: Form | None = None, *, verbose: bool = False) -> Session:
+    """A session of `bundle` on the running kernel. `verbose` keeps the verifier's logs."""
+    from .attach.machine import LiveMachine
+
+    return Session(bundle, LiveMachine(verbose=verbose), form)
+
+
+class Session:
+    """A bundle on a machine. `form` says how text is wanted when variables are read.
+
+    The order of calls: `load`, `attach`, then `pump` again and again with `wait` between, `finish`,
+    `close`. A context manager that closes.
+    """
+
+    def __init__(self, bundle: Bundle, machine: LiveMachine, form: Form | None = None) -> None:
+        self.bundle = bundle
+        self.machine = machine
+        self.exit_code: int | None = None  # what exit() was given, once it was called
+        self.variables: dict[str, MapReader] = {}
+        self.losses: Losses | None = None
+        self._form = form
+        self._maps: dict[str, MapHandle] = {}
+        self._programs: dict[str, ProgramHandle] = {}
+        self._links: list[LinkHandle] = []
+        self._rings: list[RingHandle] = []
+        self._stream: Stream | None = None
+        self._busy = False
+
+    def load(self) -> None:
+        """Make maps, load programs, open rings. Raises KernelError, LoadError."""
+        bundle, machine = self.bundle, self.machine
+        for spec in bundle.maps:
+            self._maps[spec.name] = machine.create_map(spec)
+        for program in bundle.programs:
+            self._programs[program.name] = machine.load(program, self._maps, bundle.btf)
+        rings: dict[str, Any] = {name: machine.open_ring(self._maps[m]) for name, m in bundle.rings}
+        self._rings = list(rings.values())
+        data: Ring | None = rings.get("data")
+        self._stream = Stream(bundle.events, data, rings.get("control"))
+        for variable in bundle.variables:
+            handle = self._maps[variable.map]
+            self.variables[variable.name] = open_variable(variable, handle, machine.cpus, self._form)
+        if bundle.globals:
+            self.losses = Losses(bundle.counters, self._maps[bundle.globals].view())
+
+    def set_start(self, nanoseconds: int) -> None:
+        """Say when, on the boot clock, the run began: what `elapsed` counts from."""
+        if self.bundle.start_time >= 0:
+            at = self.bundle.start_time
+            self._maps[self.bundle.globals].view()[at : at + 8] = nanoseconds.to_bytes(8, "little")
+
+    def attach(self) -> int:
+        """Run BEGIN, then attach the probes so that they fire in the script's order; how many there are
+        of all kinds. Raises AttachError, TargetError, FeatureError."""
+        self._run_special("begin")
+        links = [link for link in self.bundle.links if not isinstance(link, Special)]
+        for link in links:
+            if not isinstance(link, _FIRE_IN_REVERSE):
+                self._attach(link)
+        for link in reversed(links):
+            if isinstance(link, _FIRE_IN_REVERSE):
+                self._attach(link)
+        return len(self.bundle.links)
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while something is attached that can still send events."""
+        return bool(self._links)
+
+    def pump(self) -> Iterator[Batch]:
+        """Events that are due now, in order, with clear, zero and exit already done.
+
+        After `exit` nothing more comes: `exit_code` is set, and what was sent since is dropped.
+        """
+        count = 0
+        if self._stream is not None and self.exit_code is None:
+            for batch in self._stream.pump():
+                count += batch.count
+                kind = batch.layout.kind
+                if kind == "exit":
+                    self.exit_code = batch.layout.numbers[0] if batch.layout.numbers else 0
+                    break
+                if kind == "clear":
+                    self.variables[batch.layout.variable].clear()
+                elif kind == "zero":
+                    self.variables[batch.layout.variable].zero()
+                else:
+                    yield batch
+        self._busy = count >= _BUSY
+
+    def wait(self, timeout: float, sleep: Callable[[float], object]) -> None:
+        """Wait for events, `timeout` seconds at most. In a flood, only a moment by `sleep`: while we
+        are behind no program has to wake us."""
+        if self._busy:
+            sleep(_PAUSE)
+        else:
+            self.machine.wait(self._rings, timeout)
+
+    def detach(self) -> None:
+        """Take every probe away; what they sent is still there for `pump`."""
+        while self._links:
+            self._links.pop().close()
+
+    def finish(self) -> Iterator[Batch]:
+        """Detach, give what is left, run END and give what it sent."""
+        self.detach()
+        if self.exit_code is None:
+            yield from self._drain()
+        elif self._stream is not None:
+            self._stream.discard()
+        code, self.exit_code = self.exit_code, None
+        self._run_special("end")
+        yield from self._drain()
+        if self.exit_code is None:
+            self.exit_code = code
+
+    def _drain(self) -> Iterator[Batch]:
+        while True:
+            some = False
+            for batch in self.pump():
+                some = True
+                yield batch
+            if not some or self.exit_code is not None:
+                return
+
+    def read(self, name: str) -> Any:
+        """The value of variable `name` now, or its (key, value) pairs; None where there is nothing."""
+        return self.variables[name].read()
+
+    def logs(self) -> Iterator[tuple[str, str]]:
+        """The verifier's log of each program, where the machine kept it."""
+        for name, program in self._programs.items():
+            yield name, getattr(program, "log", "")
+
+    def close(self) -> None:
+        """Detach and give up everything the machine made. May be called twice."""
+        self.detach()
+        self._rings.clear()
+        self.machine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _attach(self, link: Link) -> None:
+        self._links.append(self.machine.attach(link, self._programs[link.program]))
+
+    def _run_special(self, event: str) -> None:
+        for link in self.bundle.links:
+            if isinstance(link, Special) and link.event == event:
+                self.machine.attach(link, self._programs[link.program]).close()
+
+
+class Printer:
+    """Carries a session's events to an output, and says once what went wrong."""
+
+    def __init__(self, session: Session, output: Output) -> None:
+        self._session = session
+        self._output = output
+        self._warned: set[tuple[str, str]] = set()
+
+    def show(self, batches: Iterator[Batch]) -> None:
+        """Print `batches`, then what was lost meanwhile, and write it all."""
+        output = self._output
+        for batch in batches:
+            layout = batch.layout
+            if layout.kind == "print":
+                reader = self._session.variables[layout.variable]
+                output.map(reader.variable, reader.read(), *layout.numbers)
+            elif layout.kind == "time":
+                for _ in range(batch.count):
+                    output.time(layout.format)
+            else:
+                output.events(batch)
+        self._report()
+        output.flush()
+
+    def show_maps(self) -> None:
+        """Every variable that holds something, in order of names."""
+        for name in sorted(self._session.variables):
+            reader = self._session.variables[name]
+            value = reader.read()
+            if value is not None and (reader.variable.key is None or value):
+                self._output.map(reader.variable, value)
+        self._output.flush()
+
+    def _report(self) -> None:
+        losses = self._session.losses
+        if losses is None:
+            return
+        lost = 0
+        for counter, count in losses.deltas():
+            if counter.kind in _LOSSES:
+                lost += count
+            elif (counter.kind, counter.variable) not in self._warned:
+                self._warned.add((counter.kind, counter.variable))
+                self._output.warning(_WARNINGS[counter.kind], counter.span)
+        if lost:
+            self._output.lost(lost)
