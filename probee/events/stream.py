@@ -74,18 +74,17 @@ class Stream:
     def discard(self) -> None:
         """Drop every event sent so far, also the control events that were not due yet."""
         for ring in (self._control, self._data):
-            while ring is not None and ring.read_runs():
-                ring.release()
+            if ring is not None:
+                for _ in _read(ring, None):
+                    pass
         self._pending.clear()
 
     def _read_control(self) -> None:
         if self._control is None:
             return
-        while runs := self._control.read_runs():
-            for stride, count, view in runs:
-                for at in range(0, stride * count, stride):
-                    self._pending.append(self._parse_control(bytes(view[at : at + stride])))
-            self._control.release()
+        for stride, count, view in _read(self._control, None):
+            for at in range(0, stride * count, stride):
+                self._pending.append(self._parse_control(bytes(view[at : at + stride])))
         # CPUs race to send, but those of one CPU come in order, and the sort keeps that.
         self._pending.sort(key=lambda entry: entry[0])
 
@@ -99,15 +98,24 @@ class Stream:
     def _read_data(self, until: int) -> Iterator[Batch]:
         if self._data is None:
             return
-        while self._data.position() < until and (runs := self._data.read_runs(until)):
-            for stride, count, view in runs:
-                if len(view) < _ID.size:
-                    raise FormatError(f"expected an event of at least 4 bytes, got {len(view)}")
-                yield Batch(self._layout(_ID.unpack_from(view)[0]), stride, count, view)
-            self._data.release()
+        for stride, count, view in _read(self._data, until):
+            if len(view) < _ID.size:
+                raise FormatError(f"expected an event of at least 4 bytes, got {len(view)}")
+            yield Batch(self._layout(_ID.unpack_from(view)[0]), stride, count, view)
 
     def _layout(self, id: int) -> EventLayout:
         layout = self._layouts.get(id)
         if layout is None:
             raise FormatError(f"expected an event id of the script, got {id}")
         return layout
+
+
+def _read(ring: Ring, until: int | None) -> Iterator[tuple[int, int, memoryview]]:
+    """Runs up to `until`, or the first record still being written; their room is released after them."""
+    start = -1
+    while start != ring.position() and (until is None or ring.position() < until):
+        start = ring.position()
+        yield from ring.read_runs(until)
+        # Discarded records make no runs, but their room is to be released too.
+        if ring.position() != start:
+            ring.release()
