@@ -19,10 +19,9 @@ import stat
 from typing import TYPE_CHECKING
 
 from ..base.errors import AttachError, KernelError, TargetError
-from ..kernel.abi import ENOTSUPP
 from ..kernel.fd import Fds
 from ..kernel.perf import attach_event, open_uprobe, try_uprobe_multi
-from ..kernel.privilege import explain_refusal
+from ..kernel.syscall import explain_refusal, known_errno
 from ..spec.abi import AttachType
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 _ELF_MAGIC = b"\x7fELF"
 
 # What the kernel answers when the bytes at the place are not what it can replace by a breakpoint.
-_NO_INSTRUCTION = (errno.ENOEXEC, errno.EOPNOTSUPP, ENOTSUPP)
+_NO_INSTRUCTION = (errno.ENOEXEC, errno.EOPNOTSUPP)
 
 
 def attach(link: UprobeLink, program: KernelProgram) -> Fds:
@@ -54,7 +53,7 @@ def _attach_multi(what: str, link: UprobeLink, program: KernelProgram) -> Fds:
         program.fd.number, link.path, (link.offset,), ret=link.ret, pid=link.pid, cookies=cookies
     )
     if result < 0:
-        raise AttachError(what, -result)
+        raise AttachError(what, known_errno(-result))
     return Fds(result)
 
 

@@ -13,7 +13,10 @@
     features.py   what this kernel can do, found out by trying
     survey.py     the live system as a `spec.target.Target`
     files.py      the live system's binaries as `spec.target.Files`
-    proc.py       processes: starting, watching, naming them
+    proc.py       processes: starting one that waits for its probes, noticing the end of one
+    procfs.py     small facts from /proc and /sys
+    config.py     what the kernel was built with
+    vmlinux.py    ids in the kernel's own BTF
     privilege.py  what this process may do, and what it lacks
 
 A module here imports only what its callers pay for: ctypes comes with syscall.py, mmap with maps.py.

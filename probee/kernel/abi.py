@@ -115,13 +115,3 @@ SYSCALLS = {
     "ppc64": (361, 319),
 }
 """Numbers of the system calls that have no wrapper in the C library, by uname's machine."""
-
-
-class Capability(IntEnum):
-    """Bits of the capability sets in /proc/PID/status that tracing asks for."""
-
-    CAP_SYS_PTRACE = 19
-    CAP_SYS_ADMIN = 21
-    CAP_SYS_RESOURCE = 24
-    CAP_PERFMON = 38
-    CAP_BPF = 39

@@ -130,6 +130,10 @@ class KernelMap:
             for _ in batches:
                 pass
 
+    def have_batches(self) -> bool:
+        """Whether the kernel reads a map of this type in batches."""
+        return self._batches(Cmd.MAP_LOOKUP_BATCH) is not None
+
     def view(self) -> memoryview:
         """Writable live memory of an array map made with MapFlag.MMAPABLE: all its values."""
         if self._view is None:

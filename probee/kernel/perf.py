@@ -23,8 +23,8 @@ from .abi import (
     PerfBit,
 )
 from .fd import Fd, Fds
-from .privilege import explain_refusal, read_text
-from .syscall import address, bpf, perf_event_open
+from .procfs import read_text
+from .syscall import address, bpf, explain_refusal, known_errno, perf_event_open
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,9 +33,11 @@ _PMUS = "/sys/bus/event_source/devices"
 
 # type size config sample_period sample_type read_format flags wakeup bp_type config1 config2; the rest 0
 _ATTR = struct.Struct("=IIQQQQQIIQQ")
-_PERF_LINK = struct.Struct("=IIIIQ")  # prog_fd target_fd attach_type flags cookie
+LINK = struct.Struct("=IIIIQ")
+"""Arguments of BPF_LINK_CREATE for a perf event: prog_fd target_fd attach_type flags cookie."""
+
 # prog_fd target_fd attach_type flags path offsets ref_ctr_offsets cookies cnt flags pid
-_UPROBE_MULTI = struct.Struct("=IIIIQQQQIIIxxxx")
+_UPROBE_MULTI = struct.Struct("=IIIIQQQQIIixxxx")
 
 _ALL_PROCESSES = -1
 _ANY_CPU = -1
@@ -74,7 +76,7 @@ def open_event(
         kind, config, pid=pid, cpu=cpu, period=period, flags=flags, config1=config1, config2=config2
     )
     if result < 0:
-        raise AttachError(what, -result, hint=explain_refusal(-result))
+        raise AttachError(what, known_errno(-result), hint=explain_refusal(-result))
     return Fd(result)
 
 
@@ -86,13 +88,14 @@ def try_event(
     cpu: int = _ANY_CPU,
     period: int = 0,
     flags: int = 0,
+    bp_type: int = 0,
     config1: int = 0,
     config2: int = 0,
 ) -> int:
     """perf_event_open(2): a file descriptor, or -errno."""
     attr = bytearray(PERF_ATTR_SIZE)
     bits = flags | PerfBit.DISABLED
-    _ATTR.pack_into(attr, 0, kind, PERF_ATTR_SIZE, config, period, 0, 0, bits, 0, 0, config1, config2)
+    _ATTR.pack_into(attr, 0, kind, PERF_ATTR_SIZE, config, period, 0, 0, bits, 0, bp_type, config1, config2)
     return perf_event_open(attr, pid, cpu, PERF_FLAG_FD_CLOEXEC)
 
 
@@ -124,7 +127,7 @@ def attach_event(what: str, event: Fd, program: int, cookie: int = 0) -> Fds:
 
     fds = Fds(event.number)
     number, event.number = event.number, -1
-    attr = bytearray(_PERF_LINK.pack(program, number, AttachType.PERF_EVENT, 0, cookie))
+    attr = bytearray(LINK.pack(program, number, AttachType.PERF_EVENT, 0, cookie))
     result = bpf(Cmd.LINK_CREATE, attr)
     try:
         if result >= 0:
@@ -133,7 +136,7 @@ def attach_event(what: str, event: Fd, program: int, cookie: int = 0) -> Fds:
             ioctl(number, PERF_EVENT_IOC_SET_BPF, program)
         else:
             fds.close()
-            raise AttachError(what, -result, hint=explain_refusal(-result))
+            raise AttachError(what, known_errno(-result), hint=explain_refusal(-result))
         ioctl(number, PERF_EVENT_IOC_ENABLE, 0)
     except OSError as error:
         fds.close()

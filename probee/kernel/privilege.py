@@ -1,17 +1,28 @@
 """What this process may do, found out by looking, and in words what it lacks.
 
-Nothing is guessed: `explain_refusal` names only what it has seen missing or in force, and says
+Nothing is guessed: `explain` names only what it has seen missing or in force, and says
 nothing when all it looked at is in order.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import re
+from enum import IntEnum
 
 from ..base.record import record
-from .abi import Capability
+from .procfs import read_text
+
+
+class Capability(IntEnum):
+    """Bits of the capability sets in /proc/PID/status that tracing asks for."""
+
+    CAP_SYS_PTRACE = 19
+    CAP_SYS_ADMIN = 21
+    CAP_SYS_RESOURCE = 24
+    CAP_PERFMON = 38
+    CAP_BPF = 39
+
 
 _WHOLE_USER_NAMESPACE = 0xFFFFFFFF
 
@@ -22,7 +33,7 @@ class Privileges:
 
     `capabilities`: the effective set, a bit each. `whole`: False in a user namespace, whose root is not the
     machine's. `seccomp`: the mode, 2 = a filter. `lockdown`: "none", "integrity", "confidentiality", or
-    "" where securityfs does not tell. `bpf_disabled` and `perf_paranoid` are the sysctls
+    "" where nobody tells. `bpf_disabled` and `perf_paranoid` are the sysctls
     kernel.unprivileged_bpf_disabled and kernel.perf_event_paranoid, None where there is none.
     """
 
@@ -62,16 +73,20 @@ def read_privileges() -> Privileges:
 
 
 def read_lockdown() -> str:
-    """The lockdown in force: "none", "integrity", "confidentiality"; "" where securityfs does not tell."""
+    """The lockdown in force: "none", "integrity", "confidentiality"; "" where nobody tells.
+
+    securityfs knows; where it is not mounted, a level that is built in, or given at boot, is in force.
+    """
     chosen = re.search(r"\[(\w+)\]", read_text("/sys/kernel/security/lockdown") or "")
-    return chosen.group(1) if chosen else ""
+    if chosen:
+        return chosen.group(1)
+    from .config import find_config
 
-
-def explain_refusal(number: int) -> str | None:
-    """What this process lacks, when a call failed with errno `number`; None when nothing was found."""
-    if number not in (errno.EPERM, errno.EACCES):
-        return None
-    return explain(read_privileges())
+    for level in ("confidentiality", "integrity"):
+        if find_config(f"CONFIG_LOCK_DOWN_KERNEL_FORCE_{level.upper()}") == "y":
+            return level
+    given = re.search(r"\blockdown=(integrity|confidentiality)\b", read_text("/proc/cmdline") or "")
+    return given.group(1) if given else ""
 
 
 def explain(having: Privileges) -> str | None:
@@ -88,15 +103,6 @@ def explain(having: Privileges) -> str | None:
     if having.seccomp:
         return "a seccomp filter is in force here, as in containers: it may refuse bpf and perf_event_open"
     return None
-
-
-def read_text(path: str) -> str | None:
-    """What a file of /proc or /sys says, or None where there is none to read."""
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return None
 
 
 def _status_field(status: str, name: str, base: int) -> int:

@@ -24,8 +24,7 @@ from .abi import (
 )
 from .fd import Fd
 from .maps import KernelMap, object_name
-from .privilege import explain_refusal
-from .syscall import address, bpf_charged, bpf_retry, check
+from .syscall import address, bpf_charged, bpf_retry, check, explain_refusal, known_errno
 
 if TYPE_CHECKING:
     from ..spec.abi import ProgType
@@ -34,9 +33,10 @@ if TYPE_CHECKING:
 
 _LOAD = struct.Struct("=IIQQIIQII16sIIIIQIIQIIII")
 _BTF_LOAD = struct.Struct("=QQIII")
-# prog_fd retval data_size_in data_size_out data_in data_out repeat duration ctx_size_in ctx_size_out
-# ctx_in ctx_out
-_TEST_RUN = struct.Struct("=IIIIQQIIIIQQ")
+TEST_RUN = struct.Struct("=IIIIQQIIIIQQ")
+"""Arguments of BPF_PROG_TEST_RUN: prog_fd retval data_size_in data_size_out data_in data_out repeat
+duration ctx_size_in ctx_size_out ctx_in ctx_out."""
+
 _TEST_RUN_RETVAL = struct.Struct("=4xI")
 
 _WIDE_LOAD = 0x18
@@ -58,7 +58,7 @@ class KernelProgram:
         """Run once now, in this process; the program's return value. Raises KernelError."""
         incoming, ctx = bytearray(data), bytearray(context)
         attr = bytearray(
-            _TEST_RUN.pack(
+            TEST_RUN.pack(
                 self.fd.number, 0, len(data), 0, address(incoming), 0, 0, 0, len(ctx), 0, address(ctx), 0
             )
         )
@@ -201,7 +201,9 @@ def _load_error(spec: Program, number: int, log: str) -> LoadError:
     # Without a word from the verifier, it was not the code but the permission that was wanting.
     hint = verdict.hint if log.strip() else explain_refusal(number)
     what = f"the kernel refuses {spec.probe or spec.name}"
-    return LoadError(what, number, log=log, reason=verdict.reason, span=span or spec.span, hint=hint)
+    return LoadError(
+        what, known_errno(number), log=log, reason=verdict.reason, span=span or spec.span, hint=hint
+    )
 
 
 def _text(log: bytearray) -> str:

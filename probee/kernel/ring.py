@@ -11,7 +11,7 @@ A position only grows; its place in the data is its low bits.
 from __future__ import annotations
 
 import mmap
-from threading import Lock
+from _thread import allocate_lock
 from typing import TYPE_CHECKING
 
 from ..base.bits import align_up
@@ -47,7 +47,7 @@ class KernelRing:
         self._data = memoryview(producer)[page:]
         self._words = self._data.cast("I")
         self._position = self._consumer[0]
-        self._lock = Lock()
+        self._lock = allocate_lock()
         self._lock.acquire()
 
     def producer(self) -> int:

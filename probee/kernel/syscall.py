@@ -1,4 +1,4 @@
-"""The two system calls tracing is made of, bpf(2) and perf_event_open(2).
+"""The system calls that Python has no function for: bpf(2), perf_event_open(2), ptrace(2).
 
 Arguments are packed with `struct` into byte buffers and handed over by address. Calls give the
 result, or the negative errno, so that callers that expect a failure pay for no exception; `check`
@@ -13,10 +13,11 @@ import os
 from typing import TYPE_CHECKING
 
 from ..base.errors import FeatureError, KernelError
-from .abi import SYSCALLS
+from .abi import ENOTSUPP, SYSCALLS
 
 if TYPE_CHECKING:
     from .abi import Cmd
+    from .proc import Ptrace
 
 _MACHINE = os.uname().machine
 _BPF, _PERF_EVENT_OPEN = SYSCALLS.get(_MACHINE, (-1, -1))
@@ -29,6 +30,8 @@ _bpf = _libc["syscall"]
 _bpf.restype, _bpf.argtypes = _long, (_long, _long, ctypes.c_void_p, _long)
 _perf = _libc["syscall"]
 _perf.restype, _perf.argtypes = _long, (_long, ctypes.c_void_p, _long, _long, _long, _long)
+_ptrace = _libc["ptrace"]
+_ptrace.restype, _ptrace.argtypes = _long, (_long, _long, ctypes.c_void_p, ctypes.c_void_p)
 
 _LOAD_RETRIES = 5
 
@@ -93,10 +96,30 @@ def perf_event_open(attr: bytearray, pid: int, cpu: int, flags: int) -> int:
     return result if result >= 0 else -_errno()
 
 
-def check(what: str, result: int, *, hint: str | None = None) -> int:
+def ptrace(request: Ptrace, pid: int = 0, data: int = 0) -> int:
+    """ptrace(2): 0, or -errno."""
+    result: int = _ptrace(request, pid, None, data)
+    return result if result >= 0 else -_errno()
+
+
+def check(what: str, result: int) -> int:
     """`result` itself, or a `KernelError` saying that `what` failed if it is negative."""
     if result >= 0:
         return result
     if _MACHINE not in SYSCALLS:
         raise FeatureError(f"{what}: the numbers of {_MACHINE}'s system calls are not known to probee")
-    raise KernelError(what, -result, hint=hint)
+    raise KernelError(what, known_errno(-result), hint=explain_refusal(-result))
+
+
+def explain_refusal(number: int) -> str | None:
+    """What this process lacks, when a call failed with errno `number`; None when nothing was found."""
+    if number not in (errno.EPERM, errno.EACCES):
+        return None
+    from .privilege import explain, read_privileges
+
+    return explain(read_privileges())
+
+
+def known_errno(number: int) -> int:
+    """`number` as errno.h knows it: the kernel has one more for what is not supported."""
+    return errno.EOPNOTSUPP if number == ENOTSUPP else number
