@@ -15,7 +15,7 @@ from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void
 from ..events.aggregate import Histogram
 from ..events.batch import Column, compile_rows
 from ..events.decode import Form, is_text, item_of, strip_typedefs
-from ..spec.values import Aggregate, Buffer, Hist, LHist, Stats, Str, Timestamp, Tuple, Username
+from ..spec.values import Aggregate, Avg, Buffer, Hist, LHist, Stats, Str, Timestamp, Tuple, Username
 from .clock import Strftime
 from .order import arrange, divide
 from .output import Context
@@ -204,7 +204,7 @@ class JsonOutput:
         self._out.write(text.encode() + b"\n")
 
 
-_MAP_KINDS: dict[type, str] = {Hist: "hist", LHist: "hist", Stats: "stats"}
+_MAP_KINDS: dict[type, str] = {Hist: "hist", LHist: "hist", Stats: "stats", Avg: "stats"}
 
 
 def _compile_key(type: CType, context: Context) -> Encode:

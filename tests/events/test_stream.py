@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import pytest
@@ -121,6 +122,17 @@ def test_records_that_fit_no_layout(payload: bytes) -> None:
     stream, data, control = make_stream()
     control.send(payload)
     with pytest.raises(FormatError):
+        pump(stream)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=5), st.lists(st.binary(max_size=40), max_size=3))
+def test_rubbish_is_a_format_error(payloads: list[bytes], controls: list[bytes]) -> None:
+    stream, data, control = make_stream()
+    for payload in payloads:
+        data.send(struct.pack("=I", 1) + payload)
+    for payload in controls:
+        control.send(struct.pack("=I", 3) + payload)
+    with contextlib.suppress(FormatError):
         pump(stream)
 
 

@@ -15,9 +15,11 @@ from probee.base.source import Source, Span
 from probee.ctype.types import BOOL, INT32, INT64, UINT64, Array, CType, Enum, Ptr, Void
 from probee.events.aggregate import Histogram, Stats
 from probee.events.batch import Batch, stride_of
+from probee.events.decode import Form, compile_value
 from probee.render.json import JsonOutput, compile_json, quote
 from probee.render.output import Context
 from probee.render.sink import Sink
+from probee.render.value import compile_text
 from probee.spec.bundle import Variable
 from probee.spec.values import Avg, Buffer, Count, Hist, LHist, Str, Timestamp, Tuple
 from probee.spec.values import Stats as StatsType
@@ -75,7 +77,7 @@ def test_values(type: CType, value: Any, text: str) -> None:
         (Variable("@x", Tuple((Str(4), INT64)), Count(), "x"), [((b"a b", 2), 3), ((b"c", 1), 1)],
          '{"type": "map", "data": {"@x": {"c,1": 1, "ab,2": 3}}}\n'),
         (Variable("@x", INT64, INT64, "x"), [], ""),
-        (Variable("@x", None, Avg(True), "x"), 5, '{"type": "map", "data": {"@x": 5}}\n'),
+        (Variable("@x", None, Avg(True), "x"), 5, '{"type": "stats", "data": {"@x": 5}}\n'),
         (Variable("@x", INT64, StatsType(True), "x"), [(1, Stats(2, 6, 12))],
          '{"type": "stats", "data": {"@x": {"1": {"count": 2, "average": 6, "total": 12}}}}\n'),
         (Variable("@x", None, LHist(0, 10, 5), "x"), Histogram(LHist(0, 10, 5), (1, 0, 2, 3)),
@@ -141,6 +143,14 @@ def test_every_value_is_a_line_of_json(case: tuple) -> None:
         lines = [json.loads(line) for line in file]
     encode = compile_json(type, Context())
     assert lines == [{"type": "value", "data": json.loads(encode(value))} for value in sent]
+
+
+@given(TYPES, st.data())
+def test_any_bytes_of_the_right_size_can_be_shown(type: CType, data: st.DataObject) -> None:
+    memory = data.draw(st.binary(min_size=type.size, max_size=type.size))
+    value = compile_value(type, Form(raw=True))(memory)
+    json.loads(compile_json(type, Context())(value))
+    assert isinstance(compile_text(type, Context())(value), bytes)
 
 
 @given(st.binary())
