@@ -1,0 +1,277 @@
+"""Names and types: what a script means, or every place where it means nothing.
+
+The types of variables and maps are merged from all their uses, in any order, by going over the script
+until nothing widens any more; what the last round finds wrong is what is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.errors import InternalError, SourceError
+from ..base.registry import near_misses
+from ..base.source import Diagnostic
+from ..ctype.types import CType
+from ..funcs.stored import MAP_KINDS, Declared
+from ..spec.values import Aggregate, Tuple
+from . import tree
+from .check_expr import type_of
+from .check_stmt import check_body, check_predicate
+from .names import Action, Checked, Local, MapInfo
+from .types import describe, merge, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..base.source import Span
+    from ..probes.provider import Provider
+
+_MOST_ROUNDS = 64
+"""More than any script needs: a type widens at most four times, and each round that goes on widens one."""
+
+
+def check_script(
+    script: tree.Script,
+    actions: Sequence[Action],
+    params: Sequence[str] = (),
+    *,
+    max_strlen: int = 1024,
+    unsafe: bool = False,
+) -> Checked:
+    """Find the meaning of `script`. Raises SourceError with everything that is wrong with it."""
+    return Checker(Checked(script, tuple(actions)), params, max_strlen, unsafe).run()
+
+
+class Checker:
+    """The state of checking one script, and what functions see of it (`funcs.func.Checking`)."""
+
+    def __init__(self, checked: Checked, params: Sequence[str], max_strlen: int, unsafe: bool) -> None:
+        self.checked = checked
+        self.params = params
+        self.max_strlen = max_strlen
+        self.unsafe = unsafe
+        self.types = checked.types
+        self.maps = checked.maps
+        self.diagnostics: list[Diagnostic] = []
+        self.changed = False
+        self.action = checked.actions[0] if checked.actions else None
+        self.scopes: list[dict[str, Local]] = []
+        self.accesses: dict[tree.Node, tree.MapAccess] = {}  # what `delete(@x, key)` stands for
+        self._locals: dict[tree.Node, Local] = {}
+
+    def run(self) -> Checked:
+        self._declare_maps()
+        for _ in range(_MOST_ROUNDS):
+            self.changed = False
+            self.diagnostics = []
+            for action in self.checked.actions:
+                self._check_action(action)
+            if not self.changed:
+                break
+        else:
+            raise InternalError("types of this script never settle")
+        self._check_unsupported()
+        self._check_maps()
+        errors = [d for d in self.diagnostics if d.severity == "ERROR"]
+        if errors:
+            raise SourceError(sort_diagnostics(errors))
+        self._settle()
+        self.checked.warnings = sort_diagnostics(self.diagnostics)
+        return self.checked
+
+    # ---- the script
+
+    def _declare_maps(self) -> None:
+        for decl in self.checked.script.maps:
+            info = self.maps.setdefault(decl.name, MapInfo(decl.name, decl.span))
+            entries = decl.max_entries.value if isinstance(decl.max_entries, tree.Integer) else 0
+            info.declared = Declared(decl.kind, entries)
+
+    def _check_action(self, action: Action) -> None:
+        self.action = action
+        self.checked.names[action.probe] = set()
+        self.scopes = [{}]
+        if action.probe.predicate is not None:
+            check_predicate(self, action.probe.predicate)
+        check_body(self, action.probe.body)
+
+    def _check_unsupported(self) -> None:
+        script = self.checked.script
+        for items, what in ((script.macros, "macros"), (script.functions, "functions of one's own")):
+            for item in items:
+                self.error(f"{what} are not supported yet", item.span)
+        for definition in script.c_definitions:
+            self.error("C definitions are not supported yet", definition.span)
+        for item in script.imports:
+            self.error("imports are not supported yet", item.span)
+
+    def _check_maps(self) -> None:
+        for decl in self.checked.script.maps:
+            info = self.maps[decl.name]
+            kind = MAP_KINDS.get(decl.kind)
+            if kind is None:
+                hint = f"valid map types: {', '.join(MAP_KINDS)}"
+                self.error(f"Invalid bpf map type: {decl.kind}", decl.span, hint)
+            elif not info.declared or info.declared.max_entries < 1:
+                self.error("expected a number of at least 1 as size of a map", decl.max_entries.span)
+            elif info.value is None:
+                self.warn(f"Unused map: {decl.name}", decl.span)
+            elif kind[1] != isinstance(info.value, Aggregate):
+                needed = "percpuhash" if isinstance(info.value, Aggregate) else "hash"
+                self.error(
+                    f"Incompatible map types. Type from declaration: {decl.kind}. Type from value/key type: {needed}",
+                    decl.span,
+                )
+
+    def _settle(self) -> None:
+        for node, type in self.types.items():
+            self.types[node] = settle(type)
+        for local in self._locals.values():
+            local.type = settle(local.type) if local.type is not None else None
+        for info in self.maps.values():
+            info.key = settle(info.key) if info.key is not None else None
+            info.value = settle(info.value) if info.value is not None else None
+
+    # ---- what is wrong
+
+    def error(self, message: str, span: Span, hint: str | None = None) -> None:
+        self.diagnostics.append(Diagnostic("ERROR", message, span, hint))
+
+    def warn(self, message: str, span: Span, hint: str | None = None) -> None:
+        self.diagnostics.append(Diagnostic("WARNING", message, span, hint))
+
+    # ---- what functions ask
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        return self.action.providers if self.action is not None else ()
+
+    def value_type(self, variable: str) -> CType | None:
+        info = self.maps.get(variable)
+        return info.value if info is not None else None
+
+    def is_keyed(self, variable: str) -> bool:
+        info = self.maps.get(variable)
+        return info is not None and bool(info.keyed)
+
+    def longest(self, what: str) -> int:
+        sites = [s for group in self.action.sites for s in group] if self.action is not None else []
+        return max((len(getattr(s, what).encode()) for s in sites), default=0)
+
+    # ---- variables
+
+    def find_local(self, name: str) -> Local | None:
+        for scope in reversed(self.scopes):
+            if name in scope:
+                return scope[name]
+        return None
+
+    def declare_local(self, name: str, node: tree.Node) -> Local:
+        """The variable that `node` declares in the current block."""
+        local = self._locals.get(node)
+        if local is None:
+            local = self._locals[node] = Local(name, node.span, len(self._locals))
+        local.assigned = False
+        self.scopes[-1][name] = local
+        return local
+
+    def visible_locals(self) -> list[str]:
+        return [name for scope in self.scopes for name in scope]
+
+    def assign_local(self, local: Local, type: CType, node: tree.Node) -> None:
+        local.assigned = True
+        merged = merge(local.type, type)
+        if merged is None or (local.fixed and not _fits(type, local.type)):
+            self.error(
+                f"Type mismatch for {local.name}: trying to assign value of type '{describe(type)}' "
+                f"when variable already has a type '{describe(local.type or type)}'",
+                node.span,
+            )
+        elif merged != local.type and not local.fixed:
+            local.type = merged
+            self.changed = True
+
+    # ---- maps
+
+    def find_map(self, name: str, span: Span) -> MapInfo:
+        return self.maps.setdefault(name, MapInfo(name, span))
+
+    def assign_map(self, info: MapInfo, type: CType, node: tree.Node) -> None:
+        """Merge a value's type into a map's. Aggregations stay among themselves."""
+        if isinstance(info.value, Aggregate) or (isinstance(type, Aggregate) and info.value is not None):
+            merged = _merge_aggregates(info.value, type)
+        else:
+            merged = type if isinstance(type, Aggregate) else merge(info.value, type)
+        if merged is None:
+            self.error(
+                f"Type mismatch for {info.name}: trying to assign value of type '{describe(type)}' "
+                f"when map already has a type '{describe(info.value or type)}'",
+                node.span,
+            )
+        elif merged != info.value:
+            info.value = merged
+            self.changed = True
+
+    def use_key(self, access: tree.MapAccess) -> MapInfo:
+        """The map of an access, whose key is merged into the map's."""
+        info = self.find_map(access.name, access.span)
+        keyed = bool(access.keys)
+        types = [type_of(self, key) for key in access.keys]
+        if info.keyed is None:
+            info.keyed = keyed
+            self.changed = True
+        elif info.keyed != keyed:
+            self._complain_keys(info, access)
+            return info
+        if not keyed or None in types:
+            return info
+        known = [t for t in types if t is not None]
+        for key, type in zip(access.keys, known, strict=True):
+            if isinstance(type, Aggregate):
+                self.error(f"{type} cannot be part of a map key", key.span)
+                return info
+        new = known[0] if len(known) == 1 else Tuple(tuple(known))
+        merged = merge(info.key, new)
+        if merged is None:
+            self.error(
+                f"Argument mismatch for {info.name}: trying to access with arguments: '{describe(new)}' "
+                f"when map expects arguments: '{describe(info.key or new)}'",
+                access.span,
+            )
+        elif merged != info.key:
+            info.key = merged
+            self.changed = True
+        return info
+
+    def _complain_keys(self, info: MapInfo, access: tree.MapAccess) -> None:
+        now, before = ("with", "without") if access.keys else ("without", "with")
+        kinds = {"with": "an explicit key (non-scalar map)", "without": "an explicit key (scalar map)"}
+        self.error(
+            f"{info.name} used as a map {now} {kinds[now]}, previously used {before} {kinds[before]}", access.span
+        )
+
+    def near_map(self, name: str) -> str | None:
+        near = near_misses(name, [n for n, info in self.maps.items() if info.value is not None and n != name])
+        return f"did you mean {' or '.join(near)}?" if near else None
+
+
+def _merge_aggregates(current: CType | None, new: CType) -> CType | None:
+    """The same kind of aggregation, signed if either is."""
+    if current is None or type(current) is not type(new):
+        return new if current is None else None
+    signed = getattr(current, "signed", None)
+    if signed is None:
+        return current if current == new else None
+    return current if signed else new
+
+
+def _fits(type: CType, room: CType | None) -> bool:
+    """True if a value of `type` may be assigned to a variable declared as `room`."""
+    merged = merge(room, type)
+    return merged is not None and room is not None and merged.size <= room.size
+
+
+def sort_diagnostics(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """In order of the source; what is said twice of one place once."""
+    unique = dict.fromkeys(diagnostics)
+    return sorted(unique, key=lambda d: (d.span.start, d.span.end) if d.span is not None else (0, 0))

@@ -1,0 +1,161 @@
+"""Calls: which function is meant, whether the arguments fit its parameters, what the call gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..ctype.types import VOID, CType, Void
+from ..funcs import find, find_near
+from ..funcs.func import Aggregation, Arg, CallSite, Func, Param
+from . import tree
+from .constants import number_of, text_of
+from .types import describe, is_integer, is_number
+
+if TYPE_CHECKING:
+    from .check import Checker
+
+_LATER = frozenset(
+    "bswap buf cat cgroup_path cgroupid debugf errorf fail join kaddr kptr kstack ksym macaddr ntop offsetof path "
+    "percpu_kaddr pton reg sizeof skboutput socket_cookie stack_len strncmp system tseries unwatch uptr ustack "
+    "usym warnf getopt args ctx len find rand ncpus curtask cgroup ppid username strlen strcontains strerror "
+    "signal usermode numaid jiffies pcomm".split()
+)
+"""Functions of the language that this version does not have."""
+
+
+def check_call(
+    c: Checker, expr: tree.Call | tree.Identifier, *, assigned: bool = False, statement: bool = False
+) -> CType | None:
+    """The type of a call or a bare name; `assigned`: it is what a map is set to."""
+    found = find(expr.name)
+    if found is None:
+        _complain_name(c, expr)
+        return None
+    if c.action is not None:
+        c.checked.names[c.action.probe].add(found.name)
+    if isinstance(found, Aggregation) and not assigned:
+        c.error(f"{found.name}() must be assigned directly to a map", expr.span, f"@name = {found.usage};")
+        return None
+    if found.unsafe and not c.unsafe:
+        c.error(f"{found.name}() is an unsafe function being used in safe mode", expr.span)
+    nodes = expr.args if isinstance(expr, tree.Call) else ()
+    if not _check_count(c, expr, found, len(nodes)):
+        return None
+    args = _arguments(c, found, nodes)
+    if args is None:
+        return None
+    site = CallSite(found.name, expr.span, args)
+    c.checked.calls[expr] = (found, site)
+    type = found.check(site, c)
+    if isinstance(type, Void) and not statement:
+        c.error(f"{found.name}() gives no value", expr.span)
+        return None
+    return type
+
+
+def _complain_name(c: Checker, expr: tree.Call | tree.Identifier) -> None:
+    is_call = isinstance(expr, tree.Call)
+    span = expr.name_span if isinstance(expr, tree.Call) else expr.span
+    if expr.name in _LATER:
+        c.error(f"{expr.name}{'()' if is_call else ''} is not supported yet", span)
+        return
+    near = find_near(expr.name)
+    hint = f"did you mean {' or '.join(near)}?" if near else None
+    what = f"Unknown function: '{expr.name}'" if is_call else f"Unknown identifier: '{expr.name}'"
+    c.error(what, span, hint)
+
+
+def _check_count(c: Checker, expr: tree.Expr, found: Func, count: int) -> bool:
+    least = sum(not p.optional and not p.many for p in found.params)
+    most = 128 if any(p.many for p in found.params) else len(found.params)
+    if least <= count <= most:
+        return True
+    if least == most:
+        words = {0: "no arguments", 1: "one argument"}.get(least, f"{least} arguments")
+        message = f"{found.name}() requires {words}"
+    elif count < least:
+        words = "one argument" if least == 1 else f"{least} arguments"
+        message = f"{found.name}() requires at least {words}"
+    else:
+        words = "one argument" if most == 1 else f"{most} arguments"
+        message = f"{found.name}() takes up to {words}"
+    c.error(f"{message} ({count} provided)", expr.span, f"usage: {found.usage}")
+    return False
+
+
+def _arguments(c: Checker, found: Func, nodes: tuple[tree.Expr | tree.TypeName, ...]) -> tuple[Arg, ...] | None:
+    args: list[Arg | None] = []
+    for index, node in enumerate(nodes):
+        param = found.params[min(index, len(found.params) - 1)]
+        args.append(_argument(c, found, param, node, args))
+    whole = [a for a in args if a is not None]
+    return tuple(whole) if len(whole) == len(args) else None
+
+
+def _argument(
+    c: Checker, found: Func, param: Param, node: tree.Expr | tree.TypeName, before: list[Arg | None]
+) -> Arg | None:
+    from .check_expr import type_of
+
+    if isinstance(node, tree.TypeName):
+        c.error(f"{found.name}() takes no types", node.span)
+        return None
+    if param.kind in ("map", "entry", "print"):
+        variable = _variable(c, found, param, node)
+        if variable is not None or param.kind != "print":
+            return variable
+    if param.kind == "word":
+        if not isinstance(node, tree.Identifier):
+            c.error(f"{found.name}() expects a name as {param.name}", node.span)
+            return None
+        return Arg(node, node.span, VOID, word=node.name)
+    if param.kind == "key":
+        return _key(c, found, node, before)
+    text, number = text_of(c, node), number_of(c, node)
+    if param.kind == "text":
+        if text is None:
+            c.error(f"{found.name}() expects a string literal as {param.name}", node.span)
+            return None
+        return Arg(node, node.span, VOID, text=text)
+    if found.name == "str" and isinstance(node, tree.Positional) and node.number:
+        return Arg(node, node.span, VOID, text=text)
+    type = type_of(c, node)
+    if type is None:
+        return None
+    if param.kind == "number" and number is None:
+        c.error(f"{found.name}() expects a constant integer as {param.name}", node.span)
+        return None
+    if param.kind in ("int", "number") and not (is_integer(type) or is_number(type)):
+        c.error(f"{found.name}() only supports integer arguments ({describe(type)} provided)", node.span)
+        return None
+    return Arg(node, node.span, type, text=text if isinstance(node, tree.String) else None, number=number)
+
+
+def _variable(c: Checker, found: Func, param: Param, node: tree.Expr) -> Arg | None:
+    """An argument that is a map; None, with an error unless any value would do, where it is none."""
+    whole = isinstance(node, tree.MapAccess) and not node.keys
+    if isinstance(node, tree.MapAccess) and (whole or param.kind == "entry"):
+        info = c.maps.get(node.name)
+        if info is None or info.value is None:
+            c.error(f"Undefined map: {node.name}", node.span, c.near_map(node.name))
+            return None if param.kind != "print" else Arg(node, node.span, VOID, variable=node.name)
+        if not whole:
+            c.use_key(node)
+        return Arg(node, node.span, info.value, variable=node.name)
+    if param.kind != "print":
+        c.error(f"{found.name}() expects a map argument", node.span)
+    return None
+
+
+def _key(c: Checker, found: Func, node: tree.Expr, before: list[Arg | None]) -> Arg | None:
+    """The key in `delete(@x, key)`: as good as `@x[key]`."""
+    first = before[0] if before else None
+    if first is None:
+        return None
+    if not isinstance(first.node, tree.MapAccess) or first.node.keys:
+        c.error(f"{found.name}() expects a map without a key as first of two arguments", first.span)
+        return None
+    keys = node.items if isinstance(node, tree.TupleExpr) and len(node.items) > 1 else (node,)
+    access = c.accesses.setdefault(node, tree.MapAccess(node.span, first.variable, keys))
+    c.use_key(access)
+    return Arg(access, node.span, VOID, variable=first.variable)

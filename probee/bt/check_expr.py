@@ -1,0 +1,287 @@
+"""Types of expressions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.registry import near_misses
+from ..ctype.types import BOOL, INT64, UINT64, Bool, CType, Int, Ptr, Void
+from ..spec.values import Aggregate, Str, Tuple
+from . import tree
+from .check_call import check_call
+from .constants import number_of, text_of
+from .types import (
+    COMPARISONS,
+    LOGICAL,
+    arithmetic,
+    describe,
+    is_number,
+    is_scalar,
+    is_signed,
+    literal_type,
+    merge,
+    reads_as,
+)
+from .written import written_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .check import Checker
+
+
+def type_of(c: Checker, expr: tree.Expr) -> CType | None:
+    """The type of `expr`, which is put down; None where it is not known (yet), or wrong."""
+    find = _EXPRESSIONS.get(expr.__class__)
+    if find is None:
+        c.error(f"{_SPELLING.get(expr.__class__, 'this expression')} is not supported yet", expr.span)
+        return None
+    type: CType | None = find(c, expr)
+    if type is not None:
+        c.types[expr] = type
+    return type
+
+
+def _integer(c: Checker, expr: tree.Integer) -> CType:
+    return Int(8, False) if expr.unsigned else literal_type(expr.value)
+
+
+def _string(c: Checker, expr: tree.String) -> CType:
+    return Str(len(expr.value) + 1)
+
+
+def _boolean(c: Checker, expr: tree.Boolean) -> CType:
+    return BOOL
+
+
+def _positional(c: Checker, expr: tree.Positional) -> CType:
+    number = number_of(c, expr)
+    if number is None:
+        text = text_of(c, expr) or b""
+        c.error(
+            f'${expr.number} used numerically but given "{text.decode("utf-8", "replace")}"',
+            expr.span,
+            f"use str(${expr.number}) to have it as text",
+        )
+        return INT64
+    if expr.number > len(c.params):
+        c.warn(f"Positional parameter ${expr.number} is empty or not provided.", expr.span)
+    return UINT64 if expr.number == 0 else literal_type(number)
+
+
+def _variable(c: Checker, expr: tree.Variable) -> CType | None:
+    local = c.find_local(expr.name)
+    if local is None:
+        near = near_misses(expr.name, c.visible_locals())
+        hint = f"did you mean {' or '.join(near)}?" if near else None
+        c.error(f"Undefined or undeclared variable: {expr.name}", expr.span, hint)
+        return None
+    c.checked.locals[expr] = local
+    if not local.assigned:
+        c.warn(f"Variable used before it was assigned: {expr.name}", expr.span)
+    return local.type
+
+
+def _map(c: Checker, expr: tree.MapAccess) -> CType | None:
+    info = c.use_key(expr)
+    if info.value is None:
+        c.error(f"Undefined map: {expr.name}", expr.span, c.near_map(expr.name))
+    return info.value
+
+
+def _unary(c: Checker, expr: tree.Unary) -> CType | None:
+    type = type_of(c, expr.operand)
+    if type is None:
+        return None
+    if expr.op == "-" and isinstance(expr.operand, tree.Integer):
+        if expr.operand.value > 1 << 63:
+            c.error("negative value will underflow", expr.span)
+        return literal_type(-expr.operand.value) if expr.operand.value else type
+    known = {"-", "~", "!"}
+    if expr.op not in known:
+        c.error(f"{'dereference' if expr.op == '*' else 'address-of'} is not supported yet", expr.span)
+        return None
+    wrong = expr.op != "!" if isinstance(type, Bool) else not is_number(type)
+    if wrong and not (expr.op == "!" and isinstance(type, Ptr)):
+        c.error(
+            f"The {expr.op} operator can not be used on expressions of type '{describe(type)}'", expr.span
+        )
+        return None
+    if expr.op == "!":
+        return BOOL
+    return INT64 if is_signed(type) else UINT64
+
+
+def check_increment(c: Checker, expr: tree.Increment) -> CType | None:
+    """Check `x++`, as a statement or a value."""
+    target = expr.target
+    down = expr.op == "--"
+    if isinstance(target, tree.MapAccess):
+        info = c.use_key(target)
+        current = info.value
+        type = INT64 if down or (current is not None and is_signed(current)) else UINT64
+        c.assign_map(info, type, expr)
+        new = info.value
+    else:
+        assert isinstance(target, tree.Variable)
+        if _variable(c, target) is None and c.find_local(target.name) is None:
+            return None
+        local = c.checked.locals[target]
+        current = local.type
+        type = INT64 if down or (current is not None and is_signed(current)) else UINT64
+        if local.fixed and isinstance(local.type, Int):
+            type = local.type
+        c.assign_local(local, type, expr)
+        new = local.type
+    if new is not None:
+        c.types[target] = new
+    c.types[expr] = type
+    return type
+
+
+def _binary(c: Checker, expr: tree.Binary) -> CType | None:
+    return type_binary(c, expr, expr.op, expr.left, expr.right)
+
+
+def type_binary(c: Checker, node: tree.Node, op: str, left: tree.Expr, right: tree.Expr) -> CType | None:
+    """The type of `left op right`, which `node` stands for."""
+    one, other = type_of(c, left), type_of(c, right)
+    if one is None or other is None:
+        return BOOL if op in COMPARISONS or op in LOGICAL else None
+    if op in LOGICAL:
+        for side, type in ((left, one), (right, other)):
+            if not (is_scalar(type) or reads_as(type)):
+                _refuse(c, node, op, one, other)
+                return None
+            del side
+        return BOOL
+    if isinstance(one, Str) or isinstance(other, Str):
+        return _compare_text(c, node, op, one, other)
+    if isinstance(one, Ptr) or isinstance(other, Ptr):
+        if op in COMPARISONS and is_scalar(one) and is_scalar(other):
+            return BOOL
+        _refuse(c, node, op, one, other)
+        return None
+    if not (is_number(one) and is_number(other)):
+        _refuse(c, node, op, one, other)
+        return None
+    if op in ("/", "%"):
+        _check_divisor(c, node, left, right, one, other)
+    return arithmetic(op, one, other)
+
+
+def _refuse(c: Checker, node: tree.Node, op: str, one: CType, other: CType) -> None:
+    c.error(
+        f"The {op} operator can not be used on expressions of types {describe(one)}, {describe(other)}", node.span
+    )
+
+
+def _compare_text(c: Checker, node: tree.Node, op: str, one: CType, other: CType) -> CType | None:
+    if not (isinstance(one, Str) and isinstance(other, Str)):
+        hint = None
+        if op in COMPARISONS and (isinstance(one, Int) or isinstance(other, Int)):
+            hint = "str(address) makes text of an address"
+        message = f"Type mismatch for '{op}': comparing {describe(one)} with {describe(other)}"
+        c.error(message, node.span, hint)
+        return None
+    if op not in ("==", "!="):
+        _refuse(c, node, op, one, other)
+        return None
+    return BOOL
+
+
+def _check_divisor(
+    c: Checker, node: tree.Node, left: tree.Expr, right: tree.Expr, one: CType, other: CType
+) -> None:
+    if number_of(c, right) == 0:
+        if number_of(c, left) is not None:
+            c.error("division by zero", node.span)
+        else:
+            c.warn("Divide or modulo by 0: 1 is being used as the result.", right.span)
+    elif one != other and arithmetic("/", one, other) == INT64:
+        c.warn(
+            "signed operands for '/' can lead to undefined behavior (cast to unsigned to silence warning)",
+            node.span,
+        )
+
+
+def _ternary(c: Checker, expr: tree.Ternary) -> CType | None:
+    condition = type_of(c, expr.condition)
+    if condition is not None and not (is_scalar(condition) or reads_as(condition)):
+        c.error(f"Invalid condition: {describe(condition)}", expr.condition.span)
+    one = condition if expr.then is None else type_of(c, expr.then)
+    other = type_of(c, expr.otherwise)
+    if one is None or other is None:
+        return one or other
+    if isinstance(one, Void) and isinstance(other, Void):
+        return one
+    merged = merge(reads_as(one) or one, reads_as(other) or other)
+    if merged is None or isinstance(one, Void) or isinstance(other, Void):
+        c.error(
+            "Branches must return the same type or compatible types: "
+            f"have '{describe(one)}' and '{describe(other)}'",
+            expr.span,
+        )
+        return None
+    return merged
+
+
+def _cast(c: Checker, expr: tree.Cast) -> CType | None:
+    source = type_of(c, expr.operand)
+    wanted = written_type(c, expr.type)
+    if source is None or wanted is None:
+        return wanted
+    if isinstance(wanted, Str) and isinstance(source, Str):
+        return wanted
+    if isinstance(wanted, (Int, Bool, Ptr)) and (is_scalar(source) or reads_as(source)):
+        return wanted
+    c.error(f'Cannot cast from "{describe(source)}" to "{describe(wanted)}"', expr.span)
+    return None
+
+
+def _tuple(c: Checker, expr: tree.TupleExpr) -> CType | None:
+    types = [type_of(c, item) for item in expr.items]
+    known = [t for t in types if t is not None]
+    if len(known) != len(types):
+        return None
+    for item, type in zip(expr.items, known, strict=True):
+        if isinstance(type, (Aggregate, Void)):
+            c.error(f"Map type {type} cannot exist inside a tuple.", item.span)
+            return None
+    return Tuple(tuple(known))
+
+
+def _call(c: Checker, expr: tree.Call | tree.Identifier) -> CType | None:
+    return check_call(c, expr)
+
+
+_EXPRESSIONS: dict[type, Callable[[Checker, Any], CType | None]] = {
+    tree.Integer: _integer,
+    tree.String: _string,
+    tree.Boolean: _boolean,
+    tree.Positional: _positional,
+    tree.Variable: _variable,
+    tree.MapAccess: _map,
+    tree.Unary: _unary,
+    tree.Increment: check_increment,
+    tree.Binary: _binary,
+    tree.Ternary: _ternary,
+    tree.Cast: _cast,
+    tree.TupleExpr: _tuple,
+    tree.Call: _call,
+    tree.Identifier: _call,
+}
+
+_SPELLING: dict[type, str] = {
+    tree.FieldAccess: "access to a field",
+    tree.TupleAccess: "access to an element of a tuple",
+    tree.Index: "an index",
+    tree.RecordExpr: "a record",
+    tree.SizeOf: "sizeof",
+    tree.OffsetOf: "offsetof",
+    tree.TypeInfo: "typeinfo",
+    tree.Comptime: "comptime",
+    tree.BlockExpr: "a block as a value",
+    tree.IfExpr: "if as a value",
+}

@@ -1,0 +1,192 @@
+"""Checking statements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..ctype.types import VOID, CType, Void
+from ..funcs.func import Aggregation
+from ..spec.values import Aggregate
+from . import tree
+from .check_call import check_call
+from .check_expr import check_increment, type_binary, type_of
+from .types import describe, is_scalar, reads_as
+from .written import written_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .check import Checker
+
+
+def check_body(c: Checker, body: tuple[tree.Stmt, ...]) -> None:
+    """Check the statements of a block that has its scope already."""
+    ended = False
+    for statement in body:
+        if ended:
+            c.warn("Unreachable statement.", statement.span)
+            ended = False
+        check_statement(c, statement)
+        ended = _ends(statement)
+
+
+def _ends(statement: tree.Stmt) -> bool:
+    if isinstance(statement, tree.Jump):
+        return True
+    expr = statement.expr if isinstance(statement, tree.ExprStmt) else None
+    return isinstance(expr, (tree.Call, tree.Identifier)) and expr.name == "exit"
+
+
+def check_statement(c: Checker, statement: tree.Stmt) -> None:
+    """Check one statement."""
+    check = _STATEMENTS.get(statement.__class__)
+    if check is None:
+        c.error(f"{_SPELLING.get(statement.__class__, 'this statement')} is not supported yet", statement.span)
+    else:
+        check(c, statement)
+
+
+def check_predicate(c: Checker, condition: tree.Expr) -> None:
+    """Check what is asked if it is true."""
+    type = type_of(c, condition)
+    if type is not None and not (is_scalar(type) or reads_as(type)):
+        c.error(f"Invalid condition: {describe(type)}", condition.span)
+
+
+def _block(c: Checker, statement: tree.Block) -> None:
+    _scoped(c, statement.body)
+
+
+def _scoped(c: Checker, body: tuple[tree.Stmt, ...]) -> None:
+    c.scopes.append({})
+    check_body(c, body)
+    c.scopes.pop()
+
+
+def _if(c: Checker, statement: tree.If) -> None:
+    check_predicate(c, statement.condition)
+    _scoped(c, statement.then)
+    _scoped(c, statement.otherwise)
+
+
+def _expression(c: Checker, statement: tree.ExprStmt) -> None:
+    expr = statement.expr
+    if isinstance(expr, tree.Increment):
+        check_increment(c, expr)
+        return
+    if isinstance(expr, (tree.Call, tree.Identifier)):
+        type = check_call(c, expr, statement=True)
+        c.types[expr] = type if type is not None else VOID
+        found = c.checked.calls.get(expr)
+        discarded = found is not None and not found[0].effect
+    else:
+        type, discarded = type_of(c, expr), True
+    if discarded and not statement.discard and type is not None and not isinstance(type, Void):
+        c.warn("Return value discarded.", expr.span, "use `_ = …` to discard it on purpose")
+
+
+def _let(c: Checker, statement: tree.Let) -> None:
+    target = statement.target
+    value = type_of(c, statement.value) if statement.value is not None else None
+    if c.find_local(target.name) is not None:
+        c.error(
+            f"Variable {target.name} was already declared. Variable shadowing is not allowed.", statement.span
+        )
+        return
+    local = c.declare_local(target.name, target)
+    c.checked.locals[target] = local
+    if statement.type is not None:
+        declared = written_type(c, statement.type)
+        if declared is not None:
+            local.type, local.fixed = declared, True
+    if value is not None:
+        _assign_to(c, target, value, statement.value or target)
+
+
+def _assign(c: Checker, statement: tree.Assign) -> None:
+    target = statement.target
+    if isinstance(target, tree.MapAccess):
+        _assign_map(c, target, statement)
+        return
+    assert isinstance(target, tree.Variable)
+    if statement.op != "=":
+        type_of(c, target)
+        value = type_binary(c, statement, statement.op[:-1], target, statement.value)
+    else:
+        value = type_of(c, statement.value)
+        if c.find_local(target.name) is None:
+            c.declare_local(target.name, target)
+    local = c.find_local(target.name)
+    if local is not None:
+        c.checked.locals[target] = local
+        if value is not None:
+            _assign_to(c, target, value, statement.value)
+
+
+def _assign_to(c: Checker, target: tree.Variable, value: CType, node: tree.Expr) -> None:
+    local = c.checked.locals[target]
+    if isinstance(value, Void):
+        c.error("Invalid expression for assignment", node.span)
+    elif isinstance(value, Aggregate) and reads_as(value) is None:
+        c.error(f"Value '{value}' cannot be assigned to a scratch variable.", node.span)
+    else:
+        c.assign_local(local, value, node)
+        if local.type is not None:
+            c.types[target] = local.type
+
+
+def _assign_map(c: Checker, target: tree.MapAccess, statement: tree.Assign) -> None:
+    info = c.use_key(target)
+    value: CType | None
+    if statement.op != "=":
+        value = type_binary(c, statement, statement.op[:-1], target, statement.value)
+    elif isinstance(statement.value, (tree.Call, tree.Identifier)):
+        value = check_call(c, statement.value, assigned=True)
+        if value is not None:
+            c.types[statement.value] = value
+        found = c.checked.calls.get(statement.value)
+        if value is not None and found is not None and isinstance(found[0], Aggregation):
+            c.assign_map(info, value, statement)
+            return
+    else:
+        value = type_of(c, statement.value)
+    if value is None:
+        return
+    if isinstance(value, Void):
+        c.error("Invalid expression for assignment", statement.value.span)
+    elif isinstance(value, Aggregate):
+        number = reads_as(value)
+        if number is None:
+            c.error(f"Map value '{value}' cannot be assigned from one map to another.", statement.span)
+        else:
+            c.assign_map(info, number, statement)
+    else:
+        c.assign_map(info, value, statement)
+
+
+def _jump(c: Checker, statement: tree.Jump) -> None:
+    if statement.kind != "return":
+        c.error(f"'{statement.kind}' statement is not allowed outside of a loop", statement.span)
+    elif statement.value is not None:
+        type = type_of(c, statement.value)
+        if type is not None and not is_scalar(type):
+            c.error(f"Probe return values can only be integers. Found {describe(type)}", statement.value.span)
+
+
+_STATEMENTS: dict[type, Callable[[Checker, Any], None]] = {
+    tree.ExprStmt: _expression,
+    tree.Let: _let,
+    tree.Assign: _assign,
+    tree.If: _if,
+    tree.Block: _block,
+    tree.Jump: _jump,
+}
+
+_SPELLING: dict[type, str] = {
+    tree.While: "while",
+    tree.ForMap: "for over a map",
+    tree.ForRange: "for over a range",
+    tree.Unroll: "unroll",
+    tree.Import: "import",
+}

@@ -1,0 +1,226 @@
+"""Checked scripts to IR: one function a program, events built in place, variables reached where they live.
+
+lower.py         a program and its statements
+lower_expr.py    numbers: into values
+lower_memory.py  text, tuples and keys: into memory
+lower_maps.py    reading and changing variables
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.bits import align_up
+from ..funcs.emit import ROOM, Emitter, Place, in_memory, in_register
+from ..funcs.merged import merge_cpus
+from ..funcs.stored import Home
+from ..ir.builder import Builder
+from ..ir.types import U64
+from . import tree
+from .lower_expr import has_effect, lower_binary, lower_condition, lower_value
+from .lower_maps import assign_map, compound_map, increment_map
+from .lower_memory import key_of, lower_into
+from .walk import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..funcs.func import Arg
+    from ..funcs.stored import Stored
+    from ..funcs.unit import Unit
+    from ..ir.nodes import Function, Value
+    from ..probes.provider import Provider, Site
+    from .names import Checked, Local
+
+
+class Lowerer(Emitter):
+    """One program of a checked script."""
+
+    def __init__(self, checked: Checked, unit: Unit, b: Builder, provider: Provider, site: Site) -> None:
+        super().__init__(unit, b, provider, site)
+        self.checked = checked
+        self.types = checked.types
+        self._memory: dict[Local, Value] = {}
+
+    # ---- what functions ask (see Emitter)
+
+    def value(self, arg: Arg) -> Value:
+        assert isinstance(arg.node, tree.Expr)
+        return lower_value(self, arg.node)
+
+    def fill(self, arg: Arg, place: Place) -> None:
+        assert isinstance(arg.node, tree.Expr)
+        lower_into(self, arg.node, place)
+
+    def has_effect(self, arg: Arg) -> bool:
+        return has_effect(self, arg.node)
+
+    def key(self, arg: Arg) -> Value:
+        assert isinstance(arg.node, tree.MapAccess)
+        return key_of(self, self.unit.variables[arg.node.name], arg.node)
+
+    def merged(self, stored: Stored, access: tree.MapAccess) -> Value:
+        """The number that an aggregate is over all CPUs."""
+        key = key_of(self, stored, access) if stored.home is Home.HASH else None
+        return merge_cpus(self, stored, key)
+
+    # ---- local variables
+
+    def memory_of(self, local: Local) -> Value:
+        """The memory of a variable that is text or a tuple."""
+        if local not in self._memory:
+            assert local.type is not None
+            self._memory[local] = self.b.slot(align_up(local.type.size + ROOM, 8))
+        return self._memory[local]
+
+    def read_local(self, local: Local) -> Value:
+        assert local.type is not None
+        return self.b.read(f"{local.name} {local.number}", in_register(local.type))
+
+    def write_local(self, local: Local, value: Value) -> None:
+        assert local.type is not None
+        self.b.write(f"{local.name} {local.number}", self.b.ext(value, in_register(local.type)))
+
+    def expect(self, node: tree.Node) -> Any:
+        """The type of a node, which checking has found."""
+        return self.types[node]
+
+
+def lower_program(
+    checked: Checked, unit: Unit, probe: tree.Probe, provider: Provider, site: Site, name: str, pid: int = 0
+) -> Function:
+    """The function of one probe at one site. `pid`: runs in other processes end at once (0: no matter)."""
+    b = Builder(name, probe.span)
+    s = Lowerer(checked, unit, b, provider, site)
+    if pid:
+        own = b.op("lshr", b.call("get_current_pid_tgid"), 32)
+        _leave_unless(s, b.compare("eq", own, pid))
+    if probe.predicate is not None:
+        b.span = probe.predicate.span
+        _leave_unless(s, lower_condition(s, probe.predicate))
+    lower_body(s, probe.body)
+    b.ret(0)
+    return b.finish()
+
+
+def _leave_unless(s: Lowerer, condition: Value) -> None:
+    inside, outside = s.b.new_block(), s.b.new_block()
+    s.b.branch(condition, inside, outside)
+    s.b.place(outside)
+    s.b.ret(0)
+    s.b.place(inside)
+
+
+def lower_body(s: Lowerer, body: tuple[tree.Stmt, ...]) -> None:
+    """The statements of a block, up to one that ends the program."""
+    for statement in body:
+        if s.b.ended:
+            return
+        s.b.span = statement.span
+        _STATEMENTS[statement.__class__](s, statement)
+
+
+def _expression(s: Lowerer, statement: tree.ExprStmt) -> None:
+    expr = statement.expr
+    found = s.checked.calls.get(expr)
+    if found is not None and found[0].effect:
+        found[0].lower(found[1], s)
+    elif isinstance(expr, tree.Increment):
+        _increment(s, expr)
+    elif has_effect(s, expr):
+        _discard(s, expr)
+
+
+def _increment(s: Lowerer, expr: tree.Increment) -> None:
+    if isinstance(expr.target, tree.MapAccess):
+        increment_map(s, expr, wanted=False)
+    else:
+        lower_value(s, expr)
+
+
+def _discard(s: Lowerer, expr: tree.Expr) -> None:
+    type = s.expect(expr)
+    if in_memory(type):
+        memory = s.b.slot(align_up(type.size + ROOM, 8))
+        lower_into(s, expr, Place(memory, 0, type))
+    else:
+        lower_value(s, expr)
+
+
+def _block(s: Lowerer, statement: tree.Block) -> None:
+    lower_body(s, statement.body)
+
+
+def _let(s: Lowerer, statement: tree.Let) -> None:
+    local = s.checked.locals[statement.target]
+    if local.type is None:
+        return
+    if statement.value is not None:
+        _set_local(s, local, statement.value)
+    elif in_memory(local.type):
+        s.b.zero(s.memory_of(local), local.type.size)
+    else:
+        s.write_local(local, s.b.const(0, in_register(local.type)))
+
+
+def _set_local(s: Lowerer, local: Local, value: tree.Expr) -> None:
+    assert local.type is not None
+    if not in_memory(local.type):
+        s.write_local(local, lower_value(s, value))
+    elif _mentions(s, value, local):
+        memory = s.b.slot(align_up(local.type.size + ROOM, 8))
+        lower_into(s, value, Place(memory, 0, local.type, clean=True))
+        s.b.copy(s.memory_of(local), memory, local.type.size)
+    else:
+        lower_into(s, value, Place(s.memory_of(local), 0, local.type, clean=True))
+
+
+def _mentions(s: Lowerer, expr: tree.Expr, local: Local) -> bool:
+    """True if `expr` reads `local`, which must not change under it then."""
+    return any(s.checked.locals.get(node) is local for node in walk(expr))
+
+
+def _assign(s: Lowerer, statement: tree.Assign) -> None:
+    target = statement.target
+    if isinstance(target, tree.MapAccess):
+        if statement.op == "=":
+            assign_map(s, target, statement.value)
+        else:
+            compound_map(s, statement, target)
+        return
+    local = s.checked.locals[target]
+    if statement.op == "=":
+        _set_local(s, local, statement.value)
+    else:
+        s.write_local(local, lower_binary(s, statement.op[:-1], target, statement.value, local.type))
+
+
+def _if(s: Lowerer, statement: tree.If) -> None:
+    b = s.b
+    then, otherwise, done = b.new_block(), b.new_block(), b.new_block()
+    condition = lower_condition(s, statement.condition)
+    b.branch(condition, then, otherwise if statement.otherwise else done)
+    b.place(then)
+    lower_body(s, statement.then)
+    b.jump(done)
+    if statement.otherwise:
+        b.place(otherwise)
+        lower_body(s, statement.otherwise)
+        b.jump(done)
+    b.place(done)
+
+
+def _jump(s: Lowerer, statement: tree.Jump) -> None:
+    value = lower_value(s, statement.value) if statement.value is not None else s.b.const(0, U64)
+    s.b.ret(value)
+
+
+_STATEMENTS: dict[type, Callable[[Lowerer, Any], None]] = {
+    tree.ExprStmt: _expression,
+    tree.Let: _let,
+    tree.Assign: _assign,
+    tree.If: _if,
+    tree.Block: _block,
+    tree.Jump: _jump,
+}

@@ -1,0 +1,232 @@
+"""Numbers to values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..ctype.types import BOOL as TRUTH
+from ..ctype.types import Bool, CType
+from ..funcs.emit import in_register
+from ..ir.types import BOOL, S64, U64, IntType, int_type
+from ..spec.values import Str
+from . import tree
+from .lower_maps import increment_map, read_map
+from .lower_memory import equal_texts
+from .types import COMPARISONS, LOGICAL, arithmetic, common
+from .walk import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..ir.nodes import Value
+    from .lower import Lowerer
+
+_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor", "<<": "shl", ">>": "lshr"}
+_COMPARE = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+
+
+def lower_value(s: Lowerer, expr: tree.Expr) -> Value:
+    """The number that `expr` is, in a register of its type."""
+    before, s.b.span = s.b.span, expr.span
+    value = _EXPRESSIONS[expr.__class__](s, expr)
+    s.b.span = before
+    return value
+
+
+def lower_condition(s: Lowerer, expr: tree.Expr) -> Value:
+    """0 if `expr` is false, anything else if it is true."""
+    return lower_value(s, expr)
+
+
+def has_effect(s: Lowerer, node: object) -> bool:
+    """True if computing an expression changes something."""
+    for part in walk(node):
+        if isinstance(part, tree.Increment):
+            return True
+        found = s.checked.calls.get(part)
+        if found is not None and found[0].effect:
+            return True
+    return False
+
+
+def _integer(s: Lowerer, expr: tree.Integer) -> Value:
+    return s.b.const(expr.value, in_register(s.expect(expr)))
+
+
+def _boolean(s: Lowerer, expr: tree.Boolean) -> Value:
+    return s.b.const(int(expr.value), BOOL)
+
+
+def _positional(s: Lowerer, expr: tree.Positional) -> Value:
+    return s.b.const(s.checked.numbers[expr], in_register(s.expect(expr)))
+
+
+def _variable(s: Lowerer, expr: tree.Variable) -> Value:
+    return s.read_local(s.checked.locals[expr])
+
+
+def _map(s: Lowerer, expr: tree.MapAccess) -> Value:
+    return read_map(s, expr)
+
+
+def _call(s: Lowerer, expr: tree.Call | tree.Identifier) -> Value:
+    function, site = s.checked.calls[expr]
+    value = function.lower(site, s)
+    return value if value is not None else s.b.const(0, U64)
+
+
+def _unary(s: Lowerer, expr: tree.Unary) -> Value:
+    b = s.b
+    operand = lower_value(s, expr.operand)
+    type = in_register(s.expect(expr))
+    if expr.op == "!":
+        return b.compare("eq", operand, 0)
+    if expr.op == "-":
+        return b.neg(b.ext(operand, type))
+    return b.op("xor", b.ext(operand, type), -1)
+
+
+def _increment(s: Lowerer, expr: tree.Increment) -> Value:
+    if isinstance(expr.target, tree.MapAccess):
+        value = increment_map(s, expr, wanted=True)
+        assert value is not None
+        return value
+    local = s.checked.locals[expr.target]
+    assert local.type is not None
+    old = s.read_local(local)
+    new = s.b.op("add" if expr.op == "++" else "sub", old, 1, _wide(local.type))
+    s.write_local(local, new)
+    return s.read_local(local) if expr.prefix else old
+
+
+def _wide(type: CType) -> IntType:
+    return S64 if getattr(type, "signed", False) else U64
+
+
+def _binary(s: Lowerer, expr: tree.Binary) -> Value:
+    return lower_binary(s, expr.op, expr.left, expr.right, s.expect(expr))
+
+
+def lower_binary(s: Lowerer, op: str, left: tree.Expr, right: tree.Expr, type: CType | None) -> Value:
+    """The value of `left op right`; `type` is what it gives."""
+    if op in LOGICAL:
+        return _logical(s, op, left, right)
+    one, other = s.expect(left), s.expect(right)
+    if isinstance(one, Str):
+        equal = equal_texts(s, left, right)
+        return equal if op == "==" else s.b.compare("eq", equal, 0)
+    first = _settled(s, lower_value(s, left), right)
+    return combine(s, op, first, lower_value(s, right), one, other)
+
+
+def _settled(s: Lowerer, value: Value, following: tree.Expr) -> Value:
+    """`value`; SSA keeps it whatever computing `following` changes."""
+    del s, following
+    return value
+
+
+def combine(s: Lowerer, op: str, left: Value, right: Value, one: CType, other: CType) -> Value:
+    """`left op right` of two numbers of types `one` and `other`."""
+    b = s.b
+    if op in COMPARISONS:
+        shared = common(one, other)
+        wide = S64 if shared.signed else U64
+        name = _COMPARE[op]
+        if name not in ("eq", "ne"):
+            name = ("s" if shared.signed else "u") + name
+        return b.compare(name, b.ext(left, wide), b.ext(right, wide))
+    result = arithmetic(op, one, other)
+    if isinstance(result, Bool):
+        value = combine_wide(s, op, b.ext(left, U64), b.ext(right, U64), U64)
+        return b.compare("ne", value, 0)
+    wide = S64 if getattr(result, "signed", False) else U64
+    return combine_wide(s, op, b.ext(left, wide), b.ext(right, wide), wide)
+
+
+def combine_wide(s: Lowerer, op: str, left: Value, right: Value, wide: IntType) -> Value:
+    """`left op right` of two 64-bit numbers."""
+    if op in ("/", "%"):
+        return _divide(s, op, left, right, wide)
+    name = _ARITHMETIC[op]
+    if name == "lshr" and wide.signed:
+        name = "ashr"
+    return s.b.op(name, left, right, wide)
+
+
+def _divide(s: Lowerer, op: str, left: Value, right: Value, wide: IntType) -> Value:
+    """A quotient or rest; 1 where the divisor is 0, and that is counted."""
+    b = s.b
+    name = ("s" if wide.signed else "u") + ("div" if op == "/" else "mod")
+    if right.op == "const" and right.imm:
+        return b.op(name, left, right, wide)
+    normal, none, done = b.new_block(), b.new_block(), b.new_block()
+    b.branch(b.compare("ne", right, 0), normal, none)
+    b.place(none)
+    s.count("div0")
+    b.write("quotient", b.const(1, wide))
+    b.jump(done)
+    b.place(normal)
+    b.write("quotient", b.op(name, left, right, wide))
+    b.jump(done)
+    b.place(done)
+    return b.read("quotient", wide)
+
+
+def _logical(s: Lowerer, op: str, left: tree.Expr, right: tree.Expr) -> Value:
+    b = s.b
+    more, short, done = b.new_block(), b.new_block(), b.new_block()
+    first = lower_condition(s, left)
+    name = f"truth {id(done)}"
+    b.branch(first, *((more, short) if op == "&&" else (short, more)))
+    b.place(short)
+    b.write(name, b.const(0 if op == "&&" else 1, BOOL))
+    b.jump(done)
+    b.place(more)
+    b.write(name, b.compare("ne", lower_condition(s, right), 0))
+    b.jump(done)
+    b.place(done)
+    return b.read(name, BOOL)
+
+
+def _ternary(s: Lowerer, expr: tree.Ternary) -> Value:
+    b = s.b
+    type = in_register(s.types.get(expr, TRUTH))
+    condition = lower_condition(s, expr.condition)
+    then, otherwise, done = b.new_block(), b.new_block(), b.new_block()
+    name = f"choice {id(done)}"
+    b.branch(condition, then, otherwise)
+    b.place(then)
+    b.write(name, b.ext(condition if expr.then is None else lower_value(s, expr.then), type))
+    b.jump(done)
+    b.place(otherwise)
+    b.write(name, b.ext(lower_value(s, expr.otherwise), type))
+    b.jump(done)
+    b.place(done)
+    return b.read(name, type)
+
+
+def _cast(s: Lowerer, expr: tree.Cast) -> Value:
+    value = lower_value(s, expr.operand)
+    type = s.expect(expr)
+    if isinstance(type, Bool):
+        return s.b.compare("ne", value, 0)
+    return s.b.ext(value, in_register(type))
+
+
+_EXPRESSIONS: dict[type, Callable[[Lowerer, Any], Value]] = {
+    tree.Integer: _integer,
+    tree.Boolean: _boolean,
+    tree.Positional: _positional,
+    tree.Variable: _variable,
+    tree.MapAccess: _map,
+    tree.Unary: _unary,
+    tree.Increment: _increment,
+    tree.Binary: _binary,
+    tree.Ternary: _ternary,
+    tree.Cast: _cast,
+    tree.Call: _call,
+    tree.Identifier: _call,
+}
+
+__all__ = ["combine", "has_effect", "int_type", "lower_binary", "lower_condition", "lower_value"]

@@ -1,0 +1,211 @@
+"""Text, tuples and keys into memory: built where they are wanted, never copied on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.bits import align_up
+from ..ctype.types import CType
+from ..funcs.emit import ROOM, Place, in_memory
+from ..funcs.stored import Home
+from ..funcs.text import copy_text, equal_constant, equal_text, store_text
+from ..ir.types import VALUE
+from ..spec.values import Str, Tuple
+from . import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..funcs.stored import Stored
+    from ..ir.nodes import Value
+    from .lower import Lowerer
+
+
+def lower_into(s: Lowerer, expr: tree.Expr, place: Place) -> None:
+    """Put the value of `expr` at `place`, as a value of the place's type."""
+    before, s.b.span = s.b.span, expr.span
+    if in_memory(place.type):
+        _INTO[expr.__class__](s, expr, place)
+    else:
+        from .lower_expr import lower_value
+
+        s.b.store(place.pointer, lower_value(s, expr), place.type.size, place.offset)
+    s.b.span = before
+
+
+def _string(s: Lowerer, expr: tree.String, place: Place) -> None:
+    store_text(s.b, place, expr.value)
+
+
+def _call(s: Lowerer, expr: tree.Call | tree.Identifier, place: Place) -> None:
+    function, site = s.checked.calls[expr]
+    function.lower_into(site, s, place)
+
+
+def _variable(s: Lowerer, expr: tree.Variable, place: Place) -> None:
+    local = s.checked.locals[expr]
+    assert local.type is not None
+    copy_value(s, place, s.memory_of(local), 0, local.type)
+
+
+def copy_value(s: Lowerer, place: Place, source: Value, offset: int, type: CType) -> None:
+    """Copy text or a tuple of `type` from memory to `place`, whose type may be wider."""
+    if isinstance(type, Str):
+        copy_text(s.b, place, source, offset, type.size)
+    elif type == place.type:
+        s.b.copy(place.pointer, source, type.size, place.offset, offset)
+    else:
+        assert isinstance(type, Tuple)
+        assert isinstance(place.type, Tuple)
+        for item, at, wider, to in zip(type.items, type.offsets, place.type.items, place.type.offsets, strict=True):
+            _copy_item(s, Place(place.pointer, place.offset + to, wider, place.clean), source, offset + at, item)
+
+
+def _copy_item(s: Lowerer, place: Place, source: Value, offset: int, type: CType) -> None:
+    from ..funcs.emit import in_register
+
+    if in_memory(type):
+        copy_value(s, place, source, offset, type)
+    else:
+        value = s.b.load(source, in_register(type), offset)
+        s.b.store(place.pointer, value, place.type.size, place.offset)
+
+
+def _map(s: Lowerer, expr: tree.MapAccess, place: Place) -> None:
+    b = s.b
+    stored = s.unit.variables[expr.name]
+    entry = s.find_entry(stored, key_of(s, stored, expr))
+    there, absent, done = b.new_block(), b.new_block(), b.new_block()
+    b.branch(b.compare("ne", entry, 0), there, absent)
+    b.place(there)
+    copy_value(s, place, b.cast(entry, VALUE), 0, stored.value)
+    b.jump(done)
+    b.place(absent)
+    if place.clean or not isinstance(place.type, Str):
+        b.zero(place.pointer, place.type.size, place.offset)
+    else:
+        b.store(place.pointer, 0, 1, place.offset)
+    b.jump(done)
+    b.place(done)
+
+
+def _ternary(s: Lowerer, expr: tree.Ternary, place: Place) -> None:
+    from .lower_expr import lower_condition
+
+    b = s.b
+    then, otherwise, done = b.new_block(), b.new_block(), b.new_block()
+    b.branch(lower_condition(s, expr.condition), then, otherwise)
+    for block, value in ((then, expr.then or expr.condition), (otherwise, expr.otherwise)):
+        b.place(block)
+        lower_into(s, value, place)
+        b.jump(done)
+    b.place(done)
+
+
+def _tuple(s: Lowerer, expr: tree.TupleExpr, place: Place) -> None:
+    assert isinstance(place.type, Tuple)
+    fill_items(s, expr.items, place, place.type)
+
+
+def fill_items(s: Lowerer, items: tuple[tree.Expr, ...], place: Place, type: Tuple) -> None:
+    """Values one after another, as `type` lays them out; nothing but values is left in between."""
+    if place.clean and _has_gaps(type):
+        s.b.zero(place.pointer, type.size, place.offset)
+    for item, offset, own in zip(items, type.offsets, type.items, strict=True):
+        lower_into(s, item, Place(place.pointer, place.offset + offset, own, place.clean))
+
+
+def _has_gaps(type: Tuple) -> bool:
+    return sum(item.size for item in type.items) != type.size or any(
+        isinstance(item, Tuple) and _has_gaps(item) for item in type.items
+    )
+
+
+def _cast(s: Lowerer, expr: tree.Cast, place: Place) -> None:
+    # To text of another length.
+    own = s.expect(expr)
+    if own.size >= place.type.size:
+        lower_into(s, expr.operand, place)
+        return
+    memory, _ = text_memory(s, expr.operand)
+    copy_text(s.b, place, memory, 0, own.size)
+
+
+_INTO: dict[type, Callable[[Lowerer, Any, Place], None]] = {
+    tree.String: _string,
+    tree.Call: _call,
+    tree.Identifier: _call,
+    tree.Variable: _variable,
+    tree.MapAccess: _map,
+    tree.Ternary: _ternary,
+    tree.TupleExpr: _tuple,
+    tree.Cast: _cast,
+}
+
+
+# ---- keys
+
+
+def key_of(s: Lowerer, stored: Stored, access: tree.MapAccess) -> Value:
+    """A pointer to the key of an access, zeros where there is nothing: kernels compare keys byte by byte."""
+    b = s.b
+    type = stored.key_type
+    memory = b.slot(align_up(type.size + (ROOM if _ends_in_text(type) else 0), 8))
+    place = Place(memory, 0, type, clean=True)
+    if stored.key is None:
+        b.store(memory, 0, type.size)
+    elif len(access.keys) > 1:
+        assert isinstance(type, Tuple)
+        fill_items(s, access.keys, place, type)
+    else:
+        lower_into(s, access.keys[0], place)
+    return memory
+
+
+def _ends_in_text(type: CType) -> bool:
+    if isinstance(type, Tuple):
+        return bool(type.items) and _ends_in_text(type.items[-1])
+    return isinstance(type, Str)
+
+
+# ---- text
+
+
+def text_memory(s: Lowerer, expr: tree.Expr) -> tuple[Value, int]:
+    """Memory that holds the text of `expr`, and its size, a multiple of 8. Not to be written."""
+    type = s.expect(expr)
+    size = align_up(type.size, 8)
+    if isinstance(expr, tree.Variable):
+        return s.memory_of(s.checked.locals[expr]), size
+    memory = s.b.slot(align_up(type.size + ROOM, 8))
+    if size > type.size:
+        # What is past the text's own bytes must be initialized: it is read, a word at a time.
+        s.b.zero(memory, 8, size - 8)
+    lower_into(s, expr, Place(memory, 0, type))
+    return memory, size
+
+
+def equal_texts(s: Lowerer, left: tree.Expr, right: tree.Expr) -> Value:
+    """1 if two texts are equal."""
+    for one, other in ((left, right), (right, left)):
+        constant = constant_text(s, one)
+        if constant is not None:
+            memory, _ = text_memory(s, other)
+            return equal_constant(s.b, memory, 0, s.expect(other).size, constant)
+    first, first_size = text_memory(s, left)
+    second, second_size = text_memory(s, right)
+    return equal_text(s.b, first, first_size, second, second_size)
+
+
+def constant_text(s: Lowerer, expr: tree.Expr) -> bytes | None:
+    """The text that `expr` is known to be: a literal, or str() of one."""
+    if isinstance(expr, tree.String):
+        return expr.value
+    found = s.checked.calls.get(expr)
+    if found is not None and found[0].name == "str":
+        return found[1].args[0].text
+    return None
+
+
+__all__ = ["Home", "copy_value", "equal_texts", "fill_items", "key_of", "lower_into"]

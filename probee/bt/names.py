@@ -1,0 +1,68 @@
+"""What checking learns of a script: types of nodes, variables and maps, and what its calls mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.record import record
+from . import tree
+
+if TYPE_CHECKING:
+    from ..base.source import Diagnostic, Span
+    from ..ctype.types import CType
+    from ..funcs.func import CallSite, Func
+    from ..funcs.stored import Declared
+    from ..probes.provider import Provider, Site
+
+
+class Local:
+    """One `$name` of one block. `type` is None while nothing was assigned to it; `fixed` by a declaration."""
+
+    __slots__ = ("name", "span", "type", "fixed", "assigned", "number")
+
+    def __init__(self, name: str, span: Span, number: int) -> None:
+        self.name = name
+        self.span = span
+        self.type: CType | None = None
+        self.fixed = False
+        self.assigned = False
+        self.number = number
+
+
+class MapInfo:
+    """One `@name`. `keyed` is None while no use has told; `value` is None while nothing was written."""
+
+    __slots__ = ("name", "span", "key", "value", "keyed", "declared")
+
+    def __init__(self, name: str, span: Span) -> None:
+        self.name = name
+        self.span = span
+        self.key: CType | None = None
+        self.value: CType | None = None
+        self.keyed: bool | None = None
+        self.declared: Declared | None = None
+
+
+@record
+class Action:
+    """One probe of a script with the kinds and places of its attach points (no sites: not resolved)."""
+
+    probe: tree.Probe
+    providers: tuple[Provider, ...]
+    sites: tuple[tuple[Site, ...], ...]
+
+
+class Checked:
+    """A checked script. Tables are keyed by node."""
+
+    def __init__(self, script: tree.Script, actions: tuple[Action, ...]) -> None:
+        self.script = script
+        self.actions = actions
+        self.types: dict[tree.Node, CType] = {}
+        self.locals: dict[tree.Node, Local] = {}
+        self.maps: dict[str, MapInfo] = {}
+        self.calls: dict[tree.Node, tuple[Func, CallSite]] = {}
+        self.numbers: dict[tree.Node, int] = {}
+        self.texts: dict[tree.Node, bytes] = {}
+        self.names: dict[tree.Probe, set[str]] = {}
+        self.warnings: list[Diagnostic] = []

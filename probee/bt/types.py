@@ -1,0 +1,168 @@
+"""The language's types: what literals are, how two types merge, what operators give.
+
+Types are those of `ctype` and `spec.values`; beside them only the type of a non-negative literal,
+whose sign is that of what it meets. Merging is a least upper bound: it widens and never narrows, so
+that repeating it over a script comes to rest.
+"""
+
+from __future__ import annotations
+
+from ..base.record import record
+from ..ctype.types import BOOL, INT64, UINT64, Bool, CType, Enum, Int, Ptr, Typedef, Void
+from ..spec.values import Aggregate, Avg, Count, Max, Min, Str, Sum, Timestamp, Tuple
+
+COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
+LOGICAL = frozenset(("&&", "||"))
+
+
+@record
+class LiteralInt(Int):
+    """A non-negative literal: signed by itself, of the other's sign beside another integer."""
+
+
+_WIDTHS = ((1, 1 << 7), (2, 1 << 15), (4, 1 << 31), (8, 1 << 63))
+
+
+def literal_type(value: int) -> CType:
+    """The smallest signed type that holds `value`; uint64 past the largest int64."""
+    for size, bound in _WIDTHS:
+        if -bound <= value < bound:
+            return Int(size, True) if value < 0 else LiteralInt(size, True)
+    return UINT64
+
+
+def settle(type: CType) -> CType:
+    """`type` with no literal in it left open."""
+    if isinstance(type, LiteralInt):
+        return Int(type.bytes, True)
+    if isinstance(type, Tuple):
+        return Tuple(tuple([settle(item) for item in type.items]), type.names)
+    return type
+
+
+def resolve(type: CType) -> CType:
+    """`type` with the names of typedefs taken off."""
+    while isinstance(type, Typedef):
+        type = type.to
+    return type
+
+
+def is_integer(type: CType) -> bool:
+    """Integers and enums."""
+    return isinstance(resolve(type), (Int, Enum))
+
+
+def is_number(type: CType) -> bool:
+    """What arithmetic takes: integers, truths, and aggregations that read as a number."""
+    return isinstance(resolve(type), (Int, Enum, Bool)) or reads_as(type) is not None
+
+
+def is_scalar(type: CType) -> bool:
+    """What fits a register."""
+    return isinstance(resolve(type), (Int, Enum, Bool, Ptr, Timestamp))
+
+
+def is_signed(type: CType) -> bool:
+    type = reads_as(type) or resolve(type)
+    return isinstance(type, (Int, Enum)) and type.signed
+
+
+def reads_as(type: CType) -> CType | None:
+    """The integer that an aggregation is where a number is wanted, or None."""
+    if isinstance(type, Count):
+        return UINT64
+    if isinstance(type, (Sum, Min, Max, Avg)):
+        return INT64 if type.signed else UINT64
+    return None
+
+
+def merge(current: CType | None, new: CType) -> CType | None:
+    """The type that holds values of both, or None where there is none. `current` None: nothing yet."""
+    if current is None or current == new:
+        return reads_as(new) or new
+    if isinstance(current, Int) and isinstance(reads_as(new) or new, Int):
+        return _merge_integers(current, reads_as(new) or new)
+    if isinstance(current, Str) and isinstance(new, Str):
+        return Str(max(current.bytes, new.bytes))
+    if isinstance(current, Tuple) and isinstance(new, Tuple):
+        return _merge_tuples(current, new)
+    if isinstance(current, Ptr) and isinstance(new, Ptr):
+        return current if current.to == new.to else None
+    if isinstance(current, Timestamp) and isinstance(new, Timestamp):
+        return current
+    return None
+
+
+def _merge_integers(current: Int, new: CType) -> CType:
+    assert isinstance(new, Int)
+    size = max(current.bytes, new.bytes)
+    flexible = isinstance(current, LiteralInt), isinstance(new, LiteralInt)
+    if all(flexible):
+        return LiteralInt(size, True)
+    if any(flexible):
+        fixed = new if flexible[0] else current
+        return Int(size, fixed.signed)
+    if current.signed == new.signed:
+        return Int(size, current.signed)
+    narrow, wide = (current, new) if new.signed else (new, current)
+    if wide.bytes > narrow.bytes:
+        return Int(wide.bytes, True)
+    return Int(min(size * 2, 8), True)
+
+
+def _merge_tuples(current: Tuple, new: Tuple) -> CType | None:
+    if len(current.items) != len(new.items) or current.names != new.names:
+        return None
+    items = []
+    for one, other in zip(current.items, new.items, strict=True):
+        merged = merge(one, other)
+        if merged is None:
+            return None
+        items.append(merged)
+    return Tuple(tuple(items), current.names)
+
+
+def common(left: CType, right: CType) -> Int:
+    """The integer type in which `left` and `right` are compared."""
+    one, other = _number(left), _number(right)
+    merged = _merge_integers(one, other)
+    assert isinstance(merged, Int)
+    return merged
+
+
+def _number(type: CType) -> Int:
+    type = reads_as(type) or resolve(type)
+    if isinstance(type, Enum):
+        return Int(type.bytes, type.signed)
+    if isinstance(type, Int):
+        return type
+    return UINT64 if isinstance(type, (Ptr, Timestamp)) else Int(1, False)
+
+
+def arithmetic(op: str, left: CType, right: CType) -> CType:
+    """What a binary operator on two numbers gives: bool of comparisons, else 64 bits."""
+    if op in COMPARISONS or op in LOGICAL:
+        return BOOL
+    if isinstance(left, Bool) and isinstance(right, Bool):
+        return BOOL
+    one, other = _number(left), _number(right)
+    if isinstance(one, LiteralInt) and not isinstance(other, LiteralInt):
+        one = Int(one.bytes, other.signed)
+    elif isinstance(other, LiteralInt) and not isinstance(one, LiteralInt):
+        other = Int(other.bytes, one.signed)
+    return INT64 if one.signed or other.signed or op == "-" else UINT64
+
+
+def is_void(type: CType) -> bool:
+    return isinstance(type, Void)
+
+
+def is_aggregate(type: CType | None) -> bool:
+    return isinstance(type, Aggregate)
+
+
+def describe(type: CType) -> str:
+    """The type as messages spell it: text without its length."""
+    if isinstance(type, Str):
+        return "string"
+    return str(settle(type))

@@ -1,0 +1,74 @@
+"""Every callable of the languages, one `@func` object each, and what their lowering stands on.
+
+    func.py        what a function is: parameters, typing hook, lowering hook; the `@func` decorator
+    emit.py        a program in the making: records, counters, variables
+    unit.py        what the programs of one script share: events, counters, maps
+    globals.py     the layout of the globals map
+    stored.py      where a script's variables live
+    text.py        text in memory: storing, copying, comparing
+    aggregate.py   count sum min max avg stats
+    histogram.py   hist lhist
+    output.py      printf print time
+    control.py     exit clear zero
+    entries.py     delete has_key
+    strings.py     str
+    clock.py       nsecs elapsed strftime
+    task.py        pid tid uid gid comm cpu
+    registers.py   arg0 … argN retval
+    place.py       func probe
+
+`find("printf")` imports output.py and nothing else. A new function is an object, and its name here.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ..base.registry import near_misses
+from .func import FUNCS
+
+if TYPE_CHECKING:
+    from .func import Func
+
+_NAMES = {
+    "aggregate": "count sum min max avg stats",
+    "histogram": "hist lhist",
+    "output": "printf print time",
+    "control": "exit clear zero",
+    "entries": "delete has_key",
+    "strings": "str",
+    "clock": "nsecs elapsed strftime",
+    "task": "pid tid uid gid comm cpu",
+    "registers": "retval",
+    "place": "func probe",
+}
+
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+_ARGUMENT = re.compile(r"arg(0|[1-9]\d{0,2})")
+
+
+def find(name: str) -> Func | None:
+    """The function or builtin called `name`, or None."""
+    found = FUNCS.find(name)
+    if found is not None:
+        return found
+    module = _MODULES.get(name)
+    if module is not None:
+        import_module(f".{module}", __name__)
+    elif match := _ARGUMENT.fullmatch(name):
+        registers = import_module(".registers", __name__)
+        registers.add_argument(int(match[1]))
+    return FUNCS.find(name)
+
+
+def find_near(name: str) -> list[str]:
+    """Names of functions that look like `name`, nearest first."""
+    return near_misses(name, [*_MODULES, "arg0"])
+
+
+def iter_names() -> list[str]:
+    """All names, argN left out, in the order of the modules."""
+    return list(_MODULES)

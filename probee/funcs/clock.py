@@ -1,0 +1,81 @@
+"""Time: nsecs elapsed strftime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.record import record
+from ..ctype.types import UINT64, CType, Int
+from ..ir.types import U64
+from ..spec.values import Timestamp
+from .func import CallSite, Checking, Func, Param, func
+from .unit import GLOBALS
+
+if TYPE_CHECKING:
+    from ..ir.nodes import Value
+    from .emit import Emitter
+
+_CLOCKS = {"boot": "ktime_get_boot_ns", "monotonic": "ktime_get_ns", "tai": "ktime_get_tai_ns"}
+
+
+@record
+class Nanoseconds(Int):
+    """uint64 that is known to be a reading of clock `mode`."""
+
+    mode: str = "boot"
+
+
+@func
+class Nsecs(Func):
+    """nanoseconds since the machine was started, sleep included; or of another clock
+
+    `nsecs(boot)`, `nsecs(monotonic)` (sleep left out), `nsecs(tai)` (since 1970, leap seconds counted).
+    """
+
+    name = "nsecs"
+    params = (Param("clock", "word", optional=True),)
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        mode = call.args[0].word if call.args else "boot"
+        if mode not in _CLOCKS:
+            known = ", ".join(_CLOCKS)
+            to.error(f"Invalid timestamp mode: {mode}", call.args[0].span, f"expected one of {known}")
+        return Nanoseconds(8, False, "", mode)
+
+    def lower(self, call: CallSite, to: Emitter) -> Value:
+        return to.b.call(_CLOCKS[call.args[0].word if call.args else "boot"])
+
+
+@func
+class Elapsed(Func):
+    """nanoseconds since the script began"""
+
+    name = "elapsed"
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        return UINT64
+
+    def lower(self, call: CallSite, to: Emitter) -> Value:
+        b = to.b
+        start = b.load(b.global_(GLOBALS, to.unit.start_time()), U64)
+        return b.op("sub", b.call("ktime_get_boot_ns"), start)
+
+
+@func
+class Strftime(Func):
+    """a time as text, by a format as strftime(3) and %f (microseconds), %k (nanoseconds), %l (milliseconds)"""
+
+    name = "strftime"
+    params = (Param("format", "text"), Param("nsecs", "int"))
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        text, time = call.args
+        mode = time.type.mode if isinstance(time.type, Nanoseconds) else "boot"
+        if mode == "monotonic":
+            to.error("strftime() can not take a monotonic timestamp", time.span, "use nsecs or nsecs(tai)")
+        if time.number is not None and time.number < 0:
+            to.error("strftime() does not accept negative timestamps", time.span)
+        return Timestamp((text.text or b"").decode("utf-8", "surrogateescape"), mode)
+
+    def lower(self, call: CallSite, to: Emitter) -> Value:
+        return to.b.ext(to.value(call.args[1]), U64)

@@ -1,0 +1,275 @@
+"""A program in the making, as functions see it: values of arguments, records, counters, variables.
+
+Records are built in place: reserve, fill, submit. What an argument changes happens before the
+reservation, so that it happens also when the ring is full.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.bits import align_up
+from ..base.record import record
+from ..ctype.types import UINT64, Bool, CType, Enum, Int, Typedef
+from ..ir.types import RING, U64, VALUE, VALUE_OR_NULL, IntType, int_type
+from ..spec.abi import UpdateFlag
+from ..spec.bundle import Field
+from ..spec.values import Str, Tuple
+from .stored import Home
+from .unit import CONTROL, DATA, GLOBALS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..ir.builder import Builder
+    from ..ir.nodes import Value
+    from ..probes.provider import Provider, Site
+    from .func import Arg, CallSite
+    from .stored import Stored
+    from .unit import Unit
+
+_PRODUCER_POSITION = 3  # BPF_RB_PROD_POS
+_CONTROL_HEAD = 16  # u32 id, u32 nothing, u64 position of the data ring
+_DATA_HEAD = 4  # u32 id
+
+ROOM = 1
+"""Bytes past a text's own that its place must have: the NUL of one that was cut goes there."""
+
+
+@record
+class Place:
+    """Memory for a value of `type`: `offset` bytes past `pointer`.
+
+    `clean`: bytes of text after its NUL must be 0, as in keys, which are compared whole.
+    """
+
+    pointer: Value
+    offset: int
+    type: CType
+    clean: bool = False
+
+
+def in_register(type: CType) -> IntType:
+    """The form in which a register holds a number of `type`."""
+    while isinstance(type, Typedef):
+        type = type.to
+    if isinstance(type, (Int, Enum)):
+        return int_type(type.bytes, type.signed)
+    return int_type(1, False) if isinstance(type, Bool) else U64
+
+
+def in_memory(type: CType) -> bool:
+    """True for what no register holds: text and tuples."""
+    return isinstance(type, (Str, Tuple))
+
+
+class Emitter:
+    """One program. `b` is its builder; a language says what its arguments' values are."""
+
+    def __init__(self, unit: Unit, b: Builder, provider: Provider, site: Site) -> None:
+        self.unit = unit
+        self.b = b
+        self.provider = provider
+        self.site = site
+
+    # ---- what the language adds
+
+    def value(self, arg: Arg) -> Value:
+        """The number that `arg` is."""
+        raise AssertionError
+
+    def fill(self, arg: Arg, place: Place) -> None:
+        """Put what `arg` is, text or a tuple, at `place`."""
+        raise AssertionError
+
+    def has_effect(self, arg: Arg) -> bool:
+        """True if computing `arg` changes something."""
+        raise AssertionError
+
+    def key(self, arg: Arg) -> Value:
+        """A pointer to the key that an "entry" argument names."""
+        raise AssertionError
+
+    # ---- records
+
+    def event(
+        self,
+        kind: str,
+        call: CallSite,
+        items: tuple[Arg, ...] = (),
+        *,
+        ring: str = DATA,
+        format: str = "",
+        variable: str = "",
+        numbers: tuple[int, ...] = (),
+    ) -> None:
+        """Send a record with the values of `items`."""
+        fields, size = _lay_out(items, _DATA_HEAD if ring == DATA else _CONTROL_HEAD)
+        number = self.unit.event(
+            kind,
+            size,
+            fields,
+            ring=ring,
+            format=format,
+            variable=variable,
+            numbers=numbers,
+            probe=self.site.probe,
+            span=call.span,
+        )
+        ready = [self._prepare(item) for item in items]
+        b = self.b
+        position = None
+        if ring == CONTROL:
+            position = b.call("ringbuf_query", b.map(DATA), _PRODUCER_POSITION)
+        reserved = b.call("ringbuf_reserve", b.map(ring), size, 0)
+        full, got, done = b.new_block(), b.new_block(), b.new_block()
+        b.branch(b.compare("ne", reserved, 0), got, full)
+        b.place(got)
+        rec = b.cast(reserved, RING)
+        b.store(rec, number, 4)
+        if position is not None:
+            b.store(rec, 0, 4, 4)
+            b.store(rec, position, 8, 8)
+        for item, made, field in zip(items, ready, fields, strict=True):
+            self._put(item, made, Place(rec, field.offset, field.type))
+        b.call("ringbuf_submit", rec, 0)
+        b.jump(done)
+        b.place(full)
+        self.count("lost")
+        b.jump(done)
+        b.place(done)
+
+    def _prepare(self, item: Arg) -> Value | None:
+        """The value of an argument that changes something, computed now; else None."""
+        if not self.has_effect(item):
+            return None
+        if not in_memory(item.type):
+            return self.value(item)
+        memory = self.b.slot(align_up(item.type.size + ROOM, 8))
+        self.fill(item, Place(memory, 0, item.type))
+        return memory
+
+    def _put(self, item: Arg, made: Value | None, place: Place) -> None:
+        if in_memory(item.type):
+            if made is None:
+                self.fill(item, place)
+            else:
+                self.b.copy(place.pointer, made, place.type.size, place.offset)
+        else:
+            value = made if made is not None else self.value(item)
+            self.b.store(place.pointer, value, place.type.size, place.offset)
+
+    # ---- counters
+
+    def count(self, kind: str, variable: str = "") -> None:
+        """Add 1 to a counter of this script."""
+        probe = "" if variable else self.site.probe
+        offset = self.unit.counter(kind, probe, variable, self.b.span)
+        self.b.atomic_add(self.b.global_(GLOBALS, offset), 1)
+
+    # ---- variables
+
+    def cell(self, stored: Stored) -> Value:
+        """The address of a variable that is a number without key."""
+        return self.b.global_(GLOBALS, stored.offset)
+
+    def cpu_slot(self, stored: Stored) -> Value:
+        """The address of this CPU's slot of an aggregate without key."""
+        return self._slot_at(stored, self.b.call("get_smp_processor_id"))
+
+    def _slot_at(self, stored: Stored, cpu: Value) -> Value:
+        b, layout = self.b, self.unit.globals
+        shift = layout.stride.bit_length() - 1
+        index = b.op("and", b.ext(cpu, U64), layout.cpus - 1)
+        base = b.global_(GLOBALS, layout.cpu_start)
+        return b.offset(b.offset(base, b.op("shl", index, shift)), stored.offset)
+
+    def find_entry(self, stored: Stored, key: Value) -> Value:
+        """The address of the value at `key` of a hash, or 0."""
+        return self.b.call("map_lookup_elem", self.b.map(stored.map), key)
+
+    def make_entry(self, stored: Stored, key: Value) -> Value:
+        """The address of the value at `key` of a hash, which is made of zeros if there is none; 0 when the
+        hash is full, and that is counted."""
+        b = self.b
+        name = self._fresh("entry")
+        found, missing, refused, joined = b.new_block(), b.new_block(), b.new_block(), b.new_block()
+        entry = self.find_entry(stored, key)
+        b.write(name, entry)
+        b.branch(b.compare("ne", entry, 0), joined, missing)
+        b.place(missing)
+        zeros = b.global_(GLOBALS, self.unit.zeros(stored.value.size))
+        b.call("map_update_elem", b.map(stored.map), key, zeros, UpdateFlag.NOEXIST)
+        # Another CPU may have been first: whose zeros these are does not matter, and none is lost.
+        entry = self.find_entry(stored, key)
+        b.write(name, entry)
+        b.branch(b.compare("ne", entry, 0), joined, refused)
+        b.place(refused)
+        self.count("map_full", stored.name)
+        b.jump(joined)
+        b.place(joined)
+        del found
+        return b.read(name, VALUE_OR_NULL)
+
+    def with_entry(self, stored: Stored, key: Value) -> tuple[Value, object]:
+        """Go on where the value at `key` is there (made if need be): its address, and the block that
+        `end_entry` takes up after it."""
+        b = self.b
+        entry = self.make_entry(stored, key)
+        there, done = b.new_block(), b.new_block()
+        b.branch(b.compare("ne", entry, 0), there, done)
+        b.place(there)
+        return b.cast(entry, VALUE), done
+
+    def set_entry(self, stored: Stored, key: Value, value: Value) -> None:
+        """Set the value at `key` to the bytes at `value`; a full hash is counted."""
+        b = self.b
+        result = b.call("map_update_elem", b.map(stored.map), key, value, UpdateFlag.ANY)
+        refused, done = b.new_block(), b.new_block()
+        b.branch(b.compare("ne", result, 0), refused, done)
+        b.place(refused)
+        self.count("map_full", stored.name)
+        b.jump(done)
+        b.place(done)
+
+    def each_slot(self, stored: Stored, action: Callable[[Value], None]) -> None:
+        """Do `action` to every CPU's slot of an aggregate without key, in a loop."""
+        b = self.b
+        name = self._fresh("cpu")
+        head, body, done = b.new_block(), b.new_block(), b.new_block()
+        b.write(name, b.const(0, U64))
+        b.jump(head)
+        b.place(head, sealed=False)
+        cpu = b.read(name, U64)
+        b.branch(b.compare("ult", cpu, self.unit.globals.cpus), body, done)
+        b.place(body)
+        action(self._slot_at(stored, cpu))
+        b.write(name, b.op("add", cpu, 1))
+        b.jump(head)
+        b.seal(head)
+        b.place(done)
+
+    def aggregate_slot(self, stored: Stored) -> Value | None:
+        """This CPU's slot of an aggregate without key; None for one with a key."""
+        return self.cpu_slot(stored) if stored.home is Home.SLOT else None
+
+    _names = 0
+
+    def _fresh(self, stem: str) -> str:
+        self._names += 1
+        return f"{stem} {self._names}"
+
+
+def _lay_out(items: tuple[Arg, ...], head: int) -> tuple[list[Field], int]:
+    """Fields of the items at their natural alignment after `head` bytes, and the record's size."""
+    fields, at = [], head
+    for item in items:
+        at = align_up(at, item.type.align)
+        fields.append(Field(at, item.type))
+        at += item.type.size
+    if items and in_memory(items[-1].type):
+        at += ROOM
+    return fields, align_up(at, 8)
+
+
+__all__ = ["CONTROL", "DATA", "ROOM", "UINT64", "Emitter", "Place", "in_memory", "in_register"]

@@ -1,0 +1,145 @@
+"""What a function is to a compiler: its parameters, its type, its code.
+
+A function knows nothing of a language's syntax tree: it sees `Arg`s, asks a `Checking` while types are
+found and an `Emitter` when code is made. Builtins such as `pid` are functions without parameters.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from ..base.record import record
+from ..base.registry import Registry
+from ..ctype.types import VOID, CType
+from ..spec.values import Aggregate
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from ..base.source import Span
+    from ..ir.nodes import Value
+    from ..probes.provider import Provider
+    from .emit import Emitter, Place
+
+    class Checking(Protocol):
+        """The checker of a language, as functions see it."""
+
+        providers: tuple[Provider, ...]  # of the attach points of the probe
+        max_strlen: int
+
+        def error(self, message: str, span: Span, hint: str | None = None) -> None: ...
+
+        def warn(self, message: str, span: Span, hint: str | None = None) -> None: ...
+
+        def value_type(self, variable: str) -> CType | None:
+            """The type of the values of a variable, None while it is not known."""
+
+        def is_keyed(self, variable: str) -> bool: ...
+
+        def longest(self, what: str) -> int:
+            """Bytes of the longest of this probe's "probe" names or "function" names."""
+
+
+@record
+class Param:
+    """A parameter. `kind` says what it takes:
+
+    "int" an integer, "any" any value, "text" a literal string, "number" a constant integer, "map" a
+    variable as a whole, "entry" a variable as a whole or one entry, "print" a variable as a whole or any
+    value, "word" a bare name. `many`: any number of them.
+    """
+
+    name: str
+    kind: str
+    optional: bool = False
+    many: bool = False
+
+
+@record
+class Arg:
+    """One argument. `node` is the language's own.
+
+    `text` and `number` are its value where it is constant, `variable` names the map of a "map", "entry"
+    or "print" argument, `word` is a bare name.
+    """
+
+    node: object
+    span: Span
+    type: CType
+    text: bytes | None = None
+    number: int | None = None
+    variable: str = ""
+    word: str = ""
+
+
+@record
+class CallSite:
+    """One call: the span of the whole, and its arguments."""
+
+    name: str
+    span: Span
+    args: tuple[Arg, ...]
+
+
+class Func:
+    """A function. The class docstring's first line says what it does, for lists and help.
+
+    `effect`: a call changes something, so it is made even if nobody wants its value, and never twice.
+    `unsafe`: only with leave to change the traced system.
+    """
+
+    name: str
+    params: tuple[Param, ...] = ()
+    effect = False
+    unsafe = False
+
+    @property
+    def doc(self) -> str:
+        """What it does, in one line."""
+        return (self.__doc__ or "").split("\n", 1)[0]
+
+    @property
+    def usage(self) -> str:
+        """How it is written: `str(address [, length])`."""
+        text = ""
+        for param in self.params:
+            one = (", " if text else "") + param.name + ("..." if param.many else "")
+            text += f" [{one}]" if param.optional or param.many else one
+        return f"{self.name}({text.strip()})"
+
+    def check(self, call: CallSite, to: Checking) -> CType | None:
+        """The type of a call, None when it can't be known yet. Reports what is wrong to `to`."""
+        return VOID
+
+    def lower(self, call: CallSite, to: Emitter) -> Value | None:
+        """Make the code of a call whose value is a number, or that has none."""
+        raise AssertionError(self.name)
+
+    def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
+        """Make the code of a call that puts its value, text or a tuple, at `place`."""
+        raise AssertionError(self.name)
+
+
+class Aggregation(Func):
+    """A function that a variable is set to: `@x = count()`."""
+
+    effect = True
+
+    def check(self, call: CallSite, to: Checking) -> CType | None:
+        """The type of the variable."""
+        raise AssertionError(self.name)
+
+    def add(self, call: CallSite, to: Emitter, values: list[Value], type: Aggregate, slot: Value) -> None:
+        """Add to `slot`, where a value of `type` is kept. `values` are the call's arguments but constants."""
+        raise AssertionError(self.name)
+
+
+FUNCS: Registry[Func] = Registry("function")
+
+F = TypeVar("F", bound=type[Func])
+
+
+def func(cls: F) -> F:
+    """Register one object of `cls` under its name."""
+    FUNCS.add(cls.name, cls())
+    return cls

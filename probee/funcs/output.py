@@ -1,0 +1,93 @@
+"""What a script prints: printf print time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..ctype.types import VOID, CType, Void
+from ..spec.printf import find_fault, parse_format
+from ..spec.values import Aggregate
+from .func import CallSite, Checking, Func, Param, func
+from .unit import CONTROL
+
+if TYPE_CHECKING:
+    from ..ir.nodes import Value
+    from .emit import Emitter
+
+
+def _decode(text: bytes | None) -> str:
+    return (text or b"").decode("utf-8", "surrogateescape")
+
+
+@func
+class Printf(Func):
+    """print values by a format as printf(3)"""
+
+    name = "printf"
+    params = (Param("format", "text"), Param("value", "any", many=True))
+    effect = True
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        form = parse_format(_decode(call.args[0].text))
+        fault = find_fault(form, [arg.type for arg in call.args[1:]])
+        if fault is not None:
+            span = call.span
+            if fault.conversion is not None:
+                span = call.args[1 + form.conversions.index(fault.conversion)].span
+            to.error(f"{self.name}: {fault.message}", span)
+        return VOID
+
+    def lower(self, call: CallSite, to: Emitter) -> None:
+        to.event("printf", call, call.args[1:], format=_decode(call.args[0].text))
+
+
+@func
+class Print(Func):
+    """print a map, or any value with a newline
+
+    Of a map at most `top` entries (the largest), values divided by `div`.
+    """
+
+    name = "print"
+    params = (Param("value", "print"), Param("top", "number", optional=True), Param("div", "number", optional=True))
+    effect = True
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        value = call.args[0]
+        if not value.variable:
+            if isinstance(value.type, Void):
+                to.error(f"{value.type} type passed to print() is not printable", value.span)
+            elif isinstance(value.type, Aggregate):
+                message = f"Map type {value.type} cannot print the value of individual keys."
+                to.error(f"{message} You must print the whole map.", value.span)
+            elif len(call.args) > 1:
+                message = f"Non-map print() only takes 1 argument, {len(call.args)} found"
+                to.error(message, call.span)
+            return VOID
+        for arg in call.args[1:]:
+            if arg.number is not None and arg.number < 0:
+                to.error(f"print() expects a positive number, got {arg.number}", arg.span)
+        return VOID
+
+    def lower(self, call: CallSite, to: Emitter) -> None:
+        value = call.args[0]
+        if value.variable:
+            numbers = tuple([arg.number or 0 for arg in call.args[1:]])
+            to.event("print", call, ring=CONTROL, variable=value.variable, numbers=numbers)
+        else:
+            to.event("print_value", call, (value,))
+
+
+@func
+class Time(Func):
+    """print the time of day, by a format as strftime(3)"""
+
+    name = "time"
+    params = (Param("format", "text", optional=True),)
+    effect = True
+
+    DEFAULT = "%H:%M:%S\n"
+
+    def lower(self, call: CallSite, to: Emitter) -> Value | None:
+        to.event("time", call, format=_decode(call.args[0].text) if call.args else self.DEFAULT)
+        return None

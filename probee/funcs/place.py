@@ -1,0 +1,43 @@
+"""Where the program stands: func probe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..ctype.types import CType
+from ..spec.values import Str
+from .func import CallSite, Checking, Func, func
+from .text import store_text
+
+if TYPE_CHECKING:
+    from .emit import Emitter, Place
+
+
+@func
+class Function(Func):
+    """name of the traced function"""
+
+    name = "func"
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        for provider in to.providers:
+            if not provider.function:
+                to.error(f"The func builtin can not be used with '{provider.name}' probes", call.span)
+                break
+        return Str(to.longest("function") + 1)
+
+    def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
+        store_text(to.b, place, to.site.function.encode())
+
+
+@func
+class Probe(Func):
+    """full name of the probe"""
+
+    name = "probe"
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        return Str(to.longest("probe") + 1)
+
+    def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
+        store_text(to.b, place, to.site.probe.encode())

@@ -1,0 +1,117 @@
+"""str: text of the traced process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.bits import align_up
+from ..ctype.types import CType, Int, Ptr
+from ..ir.types import U64
+from ..spec.values import Str
+from .emit import ROOM
+from .func import Arg, CallSite, Checking, Func, Param, func
+from .text import copy_text, store_text
+
+if TYPE_CHECKING:
+    from ..ir.nodes import Value
+    from .emit import Emitter, Place
+
+_PADDED = 1024
+"""From this length of max_strlen on a text is read with its NUL in it, below it with the NUL after it."""
+
+
+@func
+class StrFunc(Func):
+    """the text at an address, up to its NUL; or at most so many bytes of it, NUL included"""
+
+    name = "str"
+    params = (Param("address", "any"), Param("length", "int", optional=True))
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        source = call.args[0]
+        if source.text is not None:
+            return Str(len(source.text) + 1)
+        if isinstance(source.type, Str):
+            return source.type
+        if not isinstance(source.type, (Int, Ptr)):
+            to.error(
+                f"str() expects a string, integer or a pointer type as first argument ({source.type} provided)",
+                call.span,
+            )
+        return Str(self._room(call, to))
+
+    def _room(self, call: CallSite, to: Checking) -> int:
+        if len(call.args) < 2 or call.args[1].number is None:
+            return to.max_strlen
+        length = call.args[1].number
+        if length < 0:
+            to.error(f"str() cannot use negative length ({length})", call.args[1].span)
+            return 1
+        if length + 1 > to.max_strlen:
+            message = f"length param ({length}) is too long and will be shortened to {to.max_strlen} bytes"
+            to.warn(message, call.args[1].span, "set max_strlen in config to have more")
+            return to.max_strlen
+        return length + 1
+
+    def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
+        source = call.args[0]
+        if source.text is not None:
+            store_text(to.b, place, source.text)
+            return
+        if isinstance(source.type, Str):
+            to.fill(source, place)
+            return
+        own = _type_of(call, to)
+        if own.size <= place.type.size:
+            self._read(call, to, place, own.size)
+            return
+        # A place that is smaller than what is read (a variable that was first set to a shorter text)
+        # can't be: merged types are the larger. Keys of fixed type can.
+        memory = to.b.slot(align_up(own.size + ROOM, 8))
+        self._read(call, to, place_at(memory, own), own.size)
+        copy_text(to.b, place, memory, 0, own.size)
+
+    def _read(self, call: CallSite, to: Emitter, place: Place, size: int) -> None:
+        b = to.b
+        if place.clean:
+            b.zero(place.pointer, place.type.size, place.offset)
+        longest = _longest_read(to.unit.options.max_strlen)
+        address = to.value(call.args[0])
+        length = self._length(call, to, longest)
+        target = b.offset(place.pointer, place.offset)
+        b.call("probe_read_user_str", target, length, b.ext(address, U64))
+
+    def _length(self, call: CallSite, to: Emitter, longest: int) -> Value | int:
+        if len(call.args) < 2:
+            return longest
+        limit = call.args[1]
+        if limit.number is not None:
+            return min(limit.number, longest)
+        # Masked to a bound right before the use, as the verifier wants it.
+        b = to.b
+        wanted = b.ext(to.value(limit), U64)
+        b.write("str length", wanted)
+        over, done = b.new_block(), b.new_block()
+        b.branch(b.compare("ult", wanted, longest), done, over)
+        b.place(over)
+        b.write("str length", b.const(longest, U64))
+        b.jump(done)
+        b.place(done)
+        return b.read("str length", U64)
+
+
+def _longest_read(max_strlen: int) -> int:
+    return max_strlen + ROOM if max_strlen < _PADDED else max_strlen
+
+
+def _type_of(call: CallSite, to: Emitter) -> Str:
+    limit = call.args[1].number if len(call.args) > 1 else None
+    most = to.unit.options.max_strlen
+    return Str(most if limit is None else min(limit + 1, most))
+
+
+def place_at(memory: Value, type: CType) -> Place:
+    """The place for a value of `type` at the start of some memory."""
+    from .emit import Place
+
+    return Place(memory, 0, type)

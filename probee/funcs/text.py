@@ -1,0 +1,142 @@
+"""Text in memory: storing constants, copying, comparing. Text ends in NUL or fills its room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.bits import signed
+from ..ir.types import BOOL, U8, U64, int_type
+
+if TYPE_CHECKING:
+    from ..ir.builder import Builder
+    from ..ir.nodes import Value
+    from .emit import Place
+
+_UNROLLED = 64
+"""Bytes up to which text is compared without a loop."""
+
+_ONES = 0x0101010101010101
+_HIGHS = 0x8080808080808080
+
+
+def store_bytes(b: Builder, pointer: Value, offset: int, data: bytes) -> None:
+    """Write constant bytes, in words as wide as `offset` is aligned (`pointer` is aligned to 8)."""
+    at = 0
+    while at < len(data):
+        size = _chunk(offset + at, len(data) - at)
+        b.store(pointer, b.const(int.from_bytes(data[at : at + size], "little"), U64), size, offset + at)
+        at += size
+
+
+def _chunk(offset: int, left: int) -> int:
+    """The widest word at `offset` that is aligned and has at most `left` bytes."""
+    size = 8
+    while size > left or offset % size:
+        size >>= 1
+    return size
+
+
+def store_text(b: Builder, place: Place, text: bytes) -> None:
+    """Write constant text to `place`, with its NUL if there is room."""
+    room = place.type.size
+    data = text[:room]
+    if place.clean:
+        data += bytes(room - len(data))
+    elif len(data) < room:
+        data += b"\0"
+    store_bytes(b, place.pointer, place.offset, data)
+
+
+def copy_text(b: Builder, place: Place, source: Value, offset: int, size: int) -> None:
+    """Copy text that lies in `size` bytes of memory to `place`, which may be smaller or larger."""
+    room = place.type.size
+    taken = min(room, size)
+    b.copy(place.pointer, source, taken, place.offset, offset)
+    if room > size:
+        # The copied may fill its bytes to the last, with no NUL.
+        if place.clean:
+            b.zero(place.pointer, room - size, place.offset + size)
+        else:
+            b.store(place.pointer, 0, 1, place.offset + size)
+
+
+def equal_constant(b: Builder, pointer: Value, offset: int, size: int, text: bytes) -> Value:
+    """1 if the text in `size` bytes of memory is `text`."""
+    wanted = text + b"\0" if len(text) < size else text
+    if len(wanted) > size:
+        return b.const(0, BOOL)
+    same, differ, done = b.new_block(), b.new_block(), b.new_block()
+    at = 0
+    while at < len(wanted):
+        width = _chunk(offset + at, len(wanted) - at)
+        word = b.load(pointer, int_type(width, False), offset + at)
+        constant = b.const(int.from_bytes(wanted[at : at + width], "little"), int_type(width, False))
+        at += width
+        following = same if at == len(wanted) else b.new_block()
+        b.branch(b.compare("eq", word, constant), following, differ)
+        if following is not same:
+            b.place(following)
+    return _verdict(b, same, differ, done)
+
+
+def _verdict(b: Builder, same: object, differ: object, done: object) -> Value:
+    """Join the blocks where texts were found equal and different: 1 or 0."""
+    name = f"equal {id(done)}"
+    for block, result in ((same, 1), (differ, 0)):
+        b.place(block)  # type: ignore[arg-type]
+        b.write(name, b.const(result, BOOL))
+        b.jump(done)  # type: ignore[arg-type]
+    b.place(done)  # type: ignore[arg-type]
+    return b.read(name, BOOL)
+
+
+def equal_text(b: Builder, left: Value, left_size: int, right: Value, right_size: int) -> Value:
+    """1 if the texts in two memories (aligned to 8, sizes multiples of 8) are equal.
+
+    Words are compared up to the one with a NUL, of which only the bytes up to it count.
+    """
+    size = min(left_size, right_size)
+    same, differ, done = b.new_block(), b.new_block(), b.new_block()
+    if size <= _UNROLLED:
+        for at in range(0, size, 8):
+            _compare_word(b, b.load(left, U64, at), b.load(right, U64, at), same, differ)
+        b.jump(same)
+    else:
+        _compare_loop(b, left, right, size // 8, same, differ)
+    return _verdict(b, same, differ, done)
+
+
+def _compare_loop(b: Builder, left: Value, right: Value, words: int, same: object, differ: object) -> None:
+    name = f"index {id(same)}"
+    head, body = b.new_block(), b.new_block()
+    b.write(name, b.const(0, U64))
+    b.jump(head)
+    b.place(head, sealed=False)
+    index = b.read(name, U64)
+    b.branch(b.compare("ult", index, words), body, same)  # type: ignore[arg-type]
+    b.place(body)
+    at = b.op("shl", index, 3)
+    _compare_word(b, b.load(b.offset(left, at), U64), b.load(b.offset(right, at), U64), same, differ)
+    b.write(name, b.op("add", index, 1))
+    b.jump(head)
+    b.seal(head)
+
+
+def _compare_word(b: Builder, one: Value, other: Value, same: object, differ: object) -> None:
+    """Go to `same` if the words end equal texts, to `differ` if they differ, else on."""
+    # The lowest set bit of this marks the first NUL byte (higher ones may be false marks of a borrow).
+    marks = b.op("and", b.op("and", b.op("sub", one, _ONES), b.op("xor", one, _ALL)), _HIGHS)
+    ended, going, onward = b.new_block(), b.new_block(), b.new_block()
+    b.branch(b.compare("ne", marks, 0), ended, going)
+    b.place(ended)
+    up_to = b.op("xor", marks, b.op("sub", marks, 1))
+    rest = b.op("and", b.op("xor", one, other), up_to)
+    b.branch(b.compare("eq", rest, 0), same, differ)  # type: ignore[arg-type]
+    b.place(going)
+    b.branch(b.compare("eq", one, other), onward, differ)  # type: ignore[arg-type]
+    b.place(onward)
+
+
+_ALL = (1 << 64) - 1
+
+__all__ = ["copy_text", "equal_constant", "equal_text", "signed", "store_bytes", "store_text", "U8"]

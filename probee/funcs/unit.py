@@ -1,0 +1,105 @@
+"""What the programs of one script share: variables, events, counters, maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.bits import align_up
+from ..base.record import record
+from ..spec.abi import MapFlag, MapType
+from ..spec.bundle import Counter, EventLayout, Field, Map
+from .globals import Globals
+
+if TYPE_CHECKING:
+    from ..base.source import Span
+    from ..spec.target import Target
+    from .stored import Stored
+
+GLOBALS = "globals"
+DATA = "data"
+CONTROL = "control"
+
+CONTROL_BYTES = 64 << 10
+"""Room for a few thousand control records, of which a script seldom sends more than some a second."""
+
+DATA_BYTES = 16 << 20
+"""Default room for data: at 32 bytes a record it bridges a tenth of a second of five million a second,
+which is longer than a reader is ever kept from its CPU, and is under 1 % of the memory of a small machine."""
+
+
+@record
+class Options:
+    """What a user may set. `ring_bytes` is a power of two, `max_strlen` counts bytes of text."""
+
+    ring_bytes: int = DATA_BYTES
+    max_strlen: int = 1024
+    max_map_keys: int = 4096
+
+
+class Unit:
+    """Everything that is of the script, not of one program."""
+
+    def __init__(self, target: Target, options: Options) -> None:
+        self.target = target
+        self.options = options
+        self.globals = Globals(target.cpus)
+        self.variables: dict[str, Stored] = {}
+        self.events: list[EventLayout] = []
+        self.counters: dict[tuple[str, str, str], Counter] = {}
+        self.maps: list[Map] = []
+        self.start = -1
+        self._zeros: list[int] = []
+
+    def counter(self, kind: str, probe: str = "", variable: str = "", span: Span | None = None) -> int:
+        """The offset in the globals of a counter, which is made when it is asked for first."""
+        key = (kind, probe, variable)
+        if key not in self.counters:
+            self.counters[key] = Counter(kind, self.globals.take(8), probe, variable, span)
+        return self.counters[key].offset
+
+    def start_time(self) -> int:
+        """The offset in the globals of the time when the script began (ns, boot clock)."""
+        if self.start < 0:
+            self.start = self.globals.take(8)
+        return self.start
+
+    def zeros(self, size: int) -> int:
+        """The offset in the globals of `size` bytes that stay 0."""
+        if not self._zeros or self._zeros[1] < size:
+            self._zeros = [self.globals.take(align_up(size, 8)), size]
+        return self._zeros[0]
+
+    def event(
+        self,
+        kind: str,
+        size: int,
+        fields: list[Field],
+        *,
+        ring: str = DATA,
+        format: str = "",
+        variable: str = "",
+        numbers: tuple[int, ...] = (),
+        probe: str = "",
+        span: Span | None = None,
+    ) -> int:
+        """Add the layout of an event; its id."""
+        number = len(self.events)
+        self.events.append(
+            EventLayout(number, kind, size, tuple(fields), ring, format, variable, numbers, probe, span)
+        )
+        return number
+
+    @property
+    def rings(self) -> tuple[tuple[str, str], ...]:
+        """The rings that the events need, in pairs of role and map. Control goes by data's position."""
+        used = {event.ring for event in self.events}
+        if not used:
+            return ()
+        return ((DATA, DATA), (CONTROL, CONTROL)) if CONTROL in used else ((DATA, DATA),)
+
+    def all_maps(self) -> tuple[Map, ...]:
+        """Every map, the globals first. Call when all code is made."""
+        maps = [Map(GLOBALS, MapType.ARRAY, 4, align_up(max(self.globals.size, 8), 8), 1, MapFlag.MMAPABLE)]
+        sizes = {DATA: self.options.ring_bytes, CONTROL: CONTROL_BYTES}
+        maps += [Map(name, MapType.RINGBUF, 0, 0, sizes[name]) for name, _ in self.rings]
+        return tuple(maps + self.maps)

@@ -1,0 +1,63 @@
+"""The compile half of each probe kind, one file each: spelling, program type, what its context offers.
+
+    provider.py   what a probe kind is: `Provider`, `Point` (as written), `Site` (as resolved)
+    special.py    BEGIN, END
+    interval.py   a timer on one CPU
+    uprobe.py     uprobe, uretprobe: functions of programs and libraries
+
+A new kind is a file and a line in `_MODULES`; short names stand there too.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ..base.registry import Registry, near_misses
+
+if TYPE_CHECKING:
+    from .provider import Provider
+
+_MODULES = {
+    "begin": "special",
+    "end": "special",
+    "interval": "interval",
+    "i": "interval",
+    "uprobe": "uprobe",
+    "u": "uprobe",
+    "uretprobe": "uprobe",
+    "ur": "uprobe",
+}
+
+LATER = (
+    "kprobe k kretprobe kr tracepoint t rawtracepoint rt usdt U fentry f kfunc fexit fr kretfunc profile p "
+    "software s hardware h watchpoint w iter it self test bench"
+).split()
+"""Spellings of the language's other probe kinds, which this version does not have."""
+
+
+def _load(name: str) -> None:
+    module = _MODULES.get(name)
+    if module is not None:
+        for provider in import_module(f".{module}", __name__).PROVIDERS:
+            for spelling in (provider.name, *provider.aliases):
+                if spelling not in PROVIDERS:
+                    PROVIDERS.add(spelling, provider)
+
+
+PROVIDERS: Registry[Provider] = Registry("probe kind", _load)
+
+
+def find(name: str) -> Provider | None:
+    """The probe kind called `name`, in any case, long or short; or None."""
+    return PROVIDERS.find(name.lower())
+
+
+def is_later(name: str) -> bool:
+    """True for a probe kind of the language that this version does not have."""
+    return name in LATER or name.lower() in LATER
+
+
+def find_near(name: str) -> list[str]:
+    """Names of probe kinds that look like `name`, nearest first."""
+    return near_misses(name, [n for n in _MODULES if len(n) > 2])

@@ -1,0 +1,61 @@
+"""interval: a timer on one CPU. `interval:s:1`, `interval:ms:100`, `interval:hz:99`, `interval:1s`, `interval:1000` (ns)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ..spec.abi import ProgType
+from ..spec.bundle import IntervalLink
+from .provider import Point, Provider, Site
+
+if TYPE_CHECKING:
+    from ..spec.target import Target
+
+UNITS = {
+    "ns": 1,
+    "us": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+    "d": 86_400_000_000_000,
+}
+"""Nanoseconds of each unit of time."""
+
+_SHORT = re.compile(r"(\d+)([a-z]*)")
+_LONGEST = 1 << 63
+
+
+class _Interval(Provider):
+    name = "interval"
+    aliases = ("i",)
+    usage = "interval:s:1, interval:ms:100, interval:us:500, interval:hz:99, or interval:1s"
+    program_type = ProgType.PERF_EVENT
+
+    def expand(self, point: Point, target: Target, pid: int = 0) -> list[Site]:
+        period = self._parse_period(point)
+        if not 0 < period < _LONGEST:
+            raise self.misspelled(point, f"interval of {period} ns: expected a time of at least 1 ns, below 292 years")
+        probe = ":".join((self.name, *point.args))
+        return [Site(probe, "", IntervalLink("", period, probe, point.span))]
+
+    def _parse_period(self, point: Point) -> int:
+        if len(point.args) == 1:
+            match = _SHORT.fullmatch(point.args[0])
+            if match and (match[2] or "ns") in UNITS:
+                return int(match[1][:20]) * UNITS[match[2] or "ns"]
+            raise self.misspelled(point, f"expected a time with its unit, got {point.args[0]!r}")
+        if len(point.args) != 2:
+            raise self.misspelled(point, f"expected interval:UNIT:N, got {len(point.args)} parts after the name")
+        unit, count = point.args
+        if not (count.isascii() and count.isdigit()) or int(count[:20]) == 0:
+            raise self.misspelled(point, f"expected a positive integer as time, got {count!r}")
+        if unit == "hz":
+            return UNITS["s"] // int(count[:20])
+        if unit not in ("s", "ms", "us"):
+            raise self.misspelled(point, f"{unit!r} is not an accepted unit: expected s, ms, us or hz")
+        return int(count[:20]) * UNITS[unit]
+
+
+PROVIDERS = (_Interval(),)

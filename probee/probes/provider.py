@@ -1,0 +1,64 @@
+"""What a probe kind is to a compiler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.errors import SourceError
+from ..base.record import record
+from ..base.source import Diagnostic
+
+if TYPE_CHECKING:
+    from ..base.source import Span
+    from ..spec.abi import ProgType
+    from ..spec.bundle import Link
+    from ..spec.target import Target
+
+
+@record
+class Point:
+    """One attach point as written: `provider` in the writer's spelling, the parts after it, the whole."""
+
+    provider: str
+    args: tuple[str, ...]
+    text: str
+    span: Span | None = None
+
+
+@record
+class Site:
+    """One place to attach to: its full name, the traced function's name ("" = none), and the link,
+    whose `program` is still empty."""
+
+    probe: str
+    function: str
+    link: Link
+
+
+class Provider:
+    """A probe kind. Facts are class attributes, `expand` finds the places of an attach point.
+
+    `arguments`: argN can be read. `returns`: retval can be read. `function`: func is known.
+    `task`: the program runs in the traced task, so that a filter on pid makes sense; `links_by_pid`: the link does it.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    usage: str
+    program_type: ProgType
+    arguments = False
+    returns = False
+    function = False
+    task = False
+    links_by_pid = False
+
+    def expand(self, point: Point, target: Target, pid: int = 0) -> list[Site]:
+        """The places that `point` names, at least one; `pid` restricts those that can be restricted.
+
+        Raises SourceError for an attach point that is misspelled, TargetError for a thing that is not there.
+        """
+        raise AssertionError(self.name)
+
+    def misspelled(self, point: Point, message: str) -> SourceError:
+        """The error for a malformed attach point, to be raised by the caller."""
+        return SourceError([Diagnostic("ERROR", message, point.span, f"usage: {self.usage}")])

@@ -1,0 +1,97 @@
+"""uprobe and uretprobe: where a function of a program or library begins, and where it returns.
+
+`path:function`, `path:function+offset`, `path:0xoffset` (in the file), the path absolute, by PATH, or a
+library by its short name. A `*` in the function's name stands for any text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ..base.errors import TargetError
+from ..elf.resolve import resolve_symbol
+from ..spec.abi import ProgType
+from ..spec.bundle import UprobeLink
+from .provider import Point, Provider, Site
+
+if TYPE_CHECKING:
+    from ..elf.file import Elf
+    from ..spec.target import Target
+
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|\d{1,20}")
+
+
+class _Uprobe(Provider):
+    arguments = True
+    function = True
+    task = True
+    links_by_pid = True
+    program_type = ProgType.KPROBE
+
+    def __init__(self, name: str, alias: str, *, returns: bool) -> None:
+        self.name = name
+        self.aliases = (alias,)
+        self.returns = returns
+        self.usage = f"{name}:PATH:FUNCTION" + ("" if returns else f", {name}:PATH:FUNCTION+OFFSET")
+
+    def expand(self, point: Point, target: Target, pid: int = 0) -> list[Site]:
+        if len(point.args) != 2 or not all(point.args):
+            raise self.misspelled(point, f"expected {self.name}:PATH:FUNCTION, got {point.text!r}")
+        file, where = point.args
+        path = _find_file(point, target, file)
+        assert target.files is not None
+        try:
+            elf = target.files.open_elf(path)
+            places = self._places(elf, where, point)
+        except TargetError as error:
+            raise TargetError(error.message, span=point.span, hint=error.hint) from None
+        return [self._site(path, text, function, offset, point, pid) for text, function, offset in places]
+
+    def _places(self, elf: Elf, where: str, point: Point) -> list[tuple[str, str, int]]:
+        """(spelling, function, offset in the file) of every place that `where` names."""
+        if _NUMBER.fullmatch(where):
+            return [(where, "", int(where, 0))]
+        name, plus, offset = where.rpartition("+")
+        if not plus:
+            name, offset = where, "0"
+        if not _NUMBER.fullmatch(offset) or not name:
+            raise self.misspelled(point, f"expected FUNCTION+OFFSET, got {where!r}")
+        if self.returns and plus and int(offset, 0):
+            raise self.misspelled(point, "a return probe takes no offset: it fires when the function returns")
+        if "*" in name:
+            return _match_functions(elf, name)
+        location = resolve_symbol(elf, name, int(offset, 0))
+        return [(where, name, location.file_offset)]
+
+    def _site(self, path: str, text: str, function: str, offset: int, point: Point, pid: int) -> Site:
+        probe = f"{self.name}:{path}:{text}"
+        link = UprobeLink("", path, offset, self.returns, pid, 0, probe, point.span)
+        return Site(probe, function, link)
+
+
+def _find_file(point: Point, target: Target, file: str) -> str:
+    path = target.files.find_program(file) if target.files is not None else None
+    if path is None:
+        raise TargetError(
+            f"uprobe target file {file!r} does not exist or is not executable",
+            span=point.span,
+            hint=None if "/" in file else "give the path, or a library's short name such as libc",
+        )
+    return path
+
+
+def _match_functions(elf: Elf, glob: str) -> list[tuple[str, str, int]]:
+    # Since patterns are of `*` only, every other character stands for itself.
+    pattern = re.compile(".*".join([re.escape(part) for part in glob.split("*")]))
+    places: dict[int, str] = {}
+    for symbol in elf.iter_functions(lambda name: pattern.fullmatch(name) is not None):
+        offset = elf.file_offset(symbol.value)
+        if offset is not None:
+            places.setdefault(offset, symbol.name)
+    if not places:
+        raise TargetError(f"no function matches {glob!r} in {elf.path}")
+    return [(name, name, offset) for offset, name in sorted(places.items(), key=lambda place: place[1])]
+
+
+PROVIDERS = (_Uprobe("uprobe", "u", returns=False), _Uprobe("uretprobe", "ur", returns=True))
