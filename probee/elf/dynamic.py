@@ -28,11 +28,9 @@ class Dynamic:
 def parse_dynamic(elf: Elf) -> Dynamic:
     """The dynamic section of `elf`, found by its segment; an empty one when there is none."""
     segment = next((s for s in elf.segments if s.type == PT.DYNAMIC), None)
-    if segment is None or not segment.filesz:
+    if segment is None:
         return Dynamic()
-    if segment.offset + segment.filesz > len(elf.data):
-        raise elf.error(f"expected {segment.filesz} bytes at {segment.offset:#x}", section=".dynamic")
-    entries = _parse_entries(elf, elf.data[segment.offset : segment.offset + segment.filesz])
+    entries = _parse_entries(elf, elf.segment_contents(segment))
     single = dict(entries)
     strings = _strings(elf, single)
     path = single.get(DT.RUNPATH, single.get(DT.RPATH))

@@ -143,7 +143,7 @@ class Elf:
         """Path of the program's dynamic loader, or None."""
         for segment in self.segments:
             if segment.type == PT.INTERP:
-                path = self._span(segment.offset, segment.filesz).partition(b"\0")[0]
+                path = self.segment_contents(segment).partition(b"\0")[0]
                 return path.decode("utf-8", "surrogateescape")
         return None
 
@@ -218,6 +218,10 @@ class Elf:
         # 32-bit headers have p_flags in the last place but one.
         return tuple([Segment(r[0], r[6], r[1], r[2], r[3], r[4], r[5], r[7]) for r in rows])
 
+    def segment_contents(self, segment: Segment) -> bytes:
+        """The bytes of a segment that are in the file."""
+        return self._span(segment.offset, segment.filesz, "segment")
+
     def file_offset(self, address: int, *, code: bool = True) -> int | None:
         """Where in the file the byte at virtual `address` is loaded from, or None.
 
@@ -246,11 +250,19 @@ class Elf:
 
     @cached_property
     def symbol_tables(self) -> tuple[SymbolTable, ...]:
-        """`.symtab` and `.dynsym`, those that are there, in this order."""
-        from .symbols import SymbolTable
+        """`.symtab` and `.dynsym`, those that are there, in this order.
 
-        found = [self.find_section_of_type(kind) for kind in (SHT.SYMTAB, SHT.DYNSYM)]
-        return tuple([SymbolTable(self, s) for s in found if s is not None and s.size])
+        Where `.symtab` was stripped but put into `.gnu_debugdata`, it is that one.
+        """
+        table = self._symbol_table(SHT.SYMTAB)
+        if table is None and self.minidebug is not None:
+            table = self.minidebug._symbol_table(SHT.SYMTAB)
+        return tuple([t for t in (table, self.dynsym) if t is not None])
+
+    @cached_property
+    def dynsym(self) -> SymbolTable | None:
+        """`.dynsym`, or None."""
+        return self._symbol_table(SHT.DYNSYM)
 
     def find_symbols(self, name: str) -> list[Symbol]:
         """All symbols called `name`, of any version, of `.symtab` and then `.dynsym`. Parses no table."""
@@ -261,7 +273,7 @@ class Elf:
 
         Empty when there are none or when the file has no GNU hash section, so ask `find_symbols` next.
         """
-        return [symbol for table in self.symbol_tables for symbol in table.find_exports(name)]
+        return self.dynsym.find_exports(name) if self.dynsym is not None else []
 
     def iter_functions(self, matches: Callable[[str], object] | None = None) -> Iterator[Symbol]:
         """Every defined function (FUNC, GNU_IFUNC) once, `.symtab` first; only names that `matches` accepts.
@@ -274,8 +286,17 @@ class Elf:
 
     @property
     def is_stripped(self) -> bool:
-        """Whether the file has no `.symtab`."""
-        return self.find_section_of_type(SHT.SYMTAB) is None
+        """Whether the file has no `.symtab`, nor one in `.gnu_debugdata`."""
+        return self.find_section_of_type(SHT.SYMTAB) is None and self.minidebug is None
+
+    @cached_property
+    def minidebug(self) -> Elf | None:
+        """The file in section `.gnu_debugdata`, or None."""
+        if self.find_section(".gnu_debugdata") is None:
+            return None
+        from .minidebug import parse_minidebug
+
+        return parse_minidebug(self)
 
     @cached_property
     def dynamic(self) -> Dynamic:
@@ -296,6 +317,12 @@ class Elf:
         from .notes import find_build_id
 
         return find_build_id(self)
+
+    def _symbol_table(self, kind: int) -> SymbolTable | None:
+        from .symbols import SymbolTable
+
+        section = self.find_section_of_type(kind)
+        return SymbolTable(self, section) if section is not None and section.size else None
 
     def _table(
         self, layout: str, start: int, entsize: int, count: int, what: str

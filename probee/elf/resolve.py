@@ -22,8 +22,10 @@ from ..base.registry import near_misses
 from .consts import STB, STT, name_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .file import Elf
-    from .symbols import Symbol
+    from .symbols import Symbol, SymbolTable
 
 _TYPE_ORDER: dict[int, int] = {STT.FUNC: 0, STT.GNU_IFUNC: 0, STT.NOTYPE: 1}
 _BIND_ORDER: dict[int, int] = {STB.GLOBAL: 0, STB.GNU_UNIQUE: 0, STB.WEAK: 1, STB.LOCAL: 2}
@@ -71,15 +73,28 @@ def _find(elf: Elf, debug: Elf | None, name: str) -> list[Symbol]:
     base, versioned, version = name.partition("@")
     if not base:
         base, versioned = name, ""
-    found = elf.find_exports(base)
-    tables = [*elf.symbol_tables, *(debug.symbol_tables if debug is not None else ())]
-    for table in tables:
-        if any(_is_code(elf, s) for s in found):
-            break
-        found = found + table.find(base)
+    found = _find_quickly(elf, debug, base)
     if not versioned:
         return found
     return [s for s in found if s.version == version.lstrip("@") and not (s.hidden and version[:1] == "@")]
+
+
+def _find_quickly(elf: Elf, debug: Elf | None, name: str) -> list[Symbol]:
+    """The symbols called `name` of the first table, in order of speed, where one is code; else of all."""
+    found = elf.find_exports(name)
+    if any(_is_code(elf, s) for s in found):
+        return found
+    for table in _iter_tables(elf, debug):
+        found = found + table.find(name)
+        if any(_is_code(elf, s) for s in found):
+            break
+    return found
+
+
+def _iter_tables(elf: Elf, debug: Elf | None) -> Iterator[SymbolTable]:
+    yield from elf.symbol_tables
+    if debug is not None:
+        yield from debug.symbol_tables
 
 
 def _is_code(elf: Elf, symbol: Symbol) -> bool:

@@ -92,15 +92,18 @@ class SymbolTable:
         return self._symbol(index, self._name(row[0]), info, shndx, value, size)
 
     def find(self, name: str) -> list[Symbol]:
-        """All symbols called `name`, of any version, in table order."""
+        """All symbols called `name`, of any version, in table order.
+
+        In `.symtab`, where linkers write the version into the name (memcpy@@GLIBC_2.14), such names are looked
+        for when there is no plain one: they are in `.dynsym` too.
+        """
         wanted = name.encode("utf-8", "surrogateescape")
         if not wanted or b"\0" in wanted:
             return []
-        offsets = set(self._string_offsets(wanted + b"\0"))
-        if self.name == ".symtab" and self.elf.find_section_of_type(SHT.GNU_VERDEF) is not None:
-            # Linkers write the version into the names of `.symtab`: memcpy@@GLIBC_2.14.
-            offsets.update(self._string_offsets(wanted + b"@"))
-        return [self.symbol(index) for index in self._indices(offsets)] if offsets else []
+        found = self._find(wanted + b"\0")
+        if found or self.name == ".dynsym" or self.elf.find_section_of_type(SHT.GNU_VERDEF) is None:
+            return found
+        return self._find(wanted + b"@")
 
     def find_exports(self, name: str) -> list[Symbol]:
         """The defined symbols called `name` by way of the GNU hash section, [] when there is none."""
@@ -141,6 +144,10 @@ class SymbolTable:
                     yield self._symbol(index, name, row[at_info], row[at_shndx], row[at_value], row[at_size])
 
     # The search
+
+    def _find(self, needle: bytes) -> list[Symbol]:
+        offsets = set(self._string_offsets(needle))
+        return [self.symbol(index) for index in self._indices(offsets)] if offsets else []
 
     def _string_offsets(self, needle: bytes) -> Iterator[int]:
         data, start, end = self.elf.data, self._strings_start, self._strings_end

@@ -1,0 +1,142 @@
+"""Where functions begin and end when no symbol tells: the frame tables that unwinding needs.
+
+Linux Standard Base, "Exception Frames": `.eh_frame_hdr`, a sorted table of (first address, frame description
+entry), found by its segment, and the entries in `.eh_frame` that it points to. Stripping leaves both.
+The cold part that a compiler splits off a function, and each PLT, have entries of their own.
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+from ..base.reader import Reader
+from ..base.record import record
+from .consts import PT
+
+if TYPE_CHECKING:
+    from .file import Elf
+
+# DW_EH_PE: how a pointer is written (low 4 bits) and what it is relative to.
+_OMIT = 0xFF
+_DATA4 = 0x03
+_SDATA4_DATAREL = 0x3B
+_RELATIVE = 0x70
+_PCREL = 0x10
+_LAYOUTS = {0x02: "H", 0x03: "I", 0x04: "Q", 0x0A: "h", 0x0B: "i", 0x0C: "q"}
+_MOST_READ = 256
+
+
+@record
+class FrameTable:
+    """`.eh_frame_hdr`: sorted first addresses, and the address of each one's entry in `.eh_frame`."""
+
+    starts: tuple[int, ...] = ()
+    entries: tuple[int, ...] = ()
+
+
+def parse_frame_table(elf: Elf) -> FrameTable:
+    """The table of `elf`, an empty one when it has none."""
+    segment = next((s for s in elf.segments if s.type == PT.GNU_EH_FRAME), None)
+    if segment is None:
+        return FrameTable()
+    reader = Reader(elf.segment_contents(segment), path=elf.path, section=".eh_frame_hdr", little=elf.little)
+    version, pointer, count_encoding, encoding = reader.read_struct("4B")
+    if version != 1:
+        raise reader.error(f"expected version 1, got {version}", at=0)
+    if _OMIT in (count_encoding, encoding):
+        return FrameTable()
+    if (count_encoding, encoding) != (_DATA4, _SDATA4_DATAREL):
+        raise reader.error(f"expected encodings 03 and 3b, got {count_encoding:02x} and {encoding:02x}", at=2)
+    _read_pointer(reader, elf, pointer, 0)
+    count = reader.read_u32()
+    numbers = struct.unpack(f"{elf.order}{2 * count}i", reader.read_bytes(8 * count))
+    base = segment.vaddr
+    starts, entries = [base + n for n in numbers[::2]], [base + n for n in numbers[1::2]]
+    if starts != sorted(starts):
+        raise reader.error("expected a sorted table")
+    return FrameTable(tuple(starts), tuple(entries))
+
+
+def find_function(elf: Elf, table: FrameTable, address: int) -> tuple[int, int] | None:
+    """First address and size in bytes of the function around `address`, or None."""
+    index = bisect_right(table.starts, address) - 1
+    if index < 0:
+        return None
+    start, size = _parse_entry(elf, table.entries[index])
+    return (start, size) if start <= address < start + size else None
+
+
+def _parse_entry(elf: Elf, address: int) -> tuple[int, int]:
+    """First address and size of a frame description entry (FDE)."""
+    reader, distance, base = _open_entry(elf, address)
+    if not distance:
+        raise reader.error("expected a frame description entry, got a common one")
+    encoding = _parse_common(elf, base - distance)
+    start = _read_pointer(reader, elf, encoding, base + 4)
+    size = _read_pointer(reader, elf, encoding & 0x0F, 0)
+    return start, size
+
+
+def _open_entry(elf: Elf, address: int) -> tuple[Reader, int, int]:
+    """A reader at the first byte after an entry's length and id, the id, and the id's address."""
+    offset = elf.file_offset(address, code=False)
+    if offset is None:
+        raise elf.error(f"expected an entry at address {address:#x}", section=".eh_frame")
+    (length,) = elf.unpack("I", offset, "length")
+    if length in (0, 0xFFFFFFFF) or length < 4:
+        raise elf.error(
+            f"expected an entry of at least 4 bytes, got {length:#x}", section=".eh_frame", at=offset
+        )
+    data = elf.data[offset + 4 : offset + 4 + min(length, _MOST_READ)]
+    reader = Reader(data, path=elf.path, section=".eh_frame", little=elf.little)
+    return reader, reader.read_u32(), address + 4
+
+
+def _parse_common(elf: Elf, address: int) -> int:
+    """How the entries of the common information entry (CIE) at `address` write pointers."""
+    reader, distance, _ = _open_entry(elf, address)
+    if distance:
+        raise reader.error("expected a common entry, got a frame description one")
+    version = reader.read_u8()
+    augmentation = reader.read_string()
+    if not augmentation:
+        return 0
+    if not augmentation.startswith(b"z"):
+        raise reader.error(f"expected an augmentation that begins with z, got {augmentation[:16]!r}")
+    reader.read_uleb()  # code alignment
+    reader.read_sleb()  # data alignment
+    if version == 1:
+        reader.read_u8()  # return address register
+    else:
+        reader.read_uleb()
+    reader.read_uleb()  # length of what follows
+    for letter in augmentation[1:]:
+        if letter == ord("R"):
+            return reader.read_u8()
+        if letter == ord("P"):
+            _read_pointer(reader, elf, reader.read_u8(), 0)
+        elif letter == ord("L"):
+            reader.read_u8()
+        elif letter not in b"SB":
+            raise reader.error(f"expected an augmentation of RPLSB, got {chr(letter)!r}")
+    return 0
+
+
+def _read_pointer(reader: Reader, elf: Elf, encoding: int, address: int) -> int:
+    """A pointer in one of the DW_EH_PE encodings; `address` is where it stands, for relative ones."""
+    form = encoding & 0x0F
+    if form == 0x01:
+        value = reader.read_uleb()
+    elif form == 0x09:
+        value = reader.read_sleb()
+    elif form == 0:
+        (value,) = reader.read_struct("Q" if elf.bits == 64 else "I")
+    elif form in _LAYOUTS:
+        (value,) = reader.read_struct(_LAYOUTS[form])
+    else:
+        raise reader.error(f"expected a pointer encoding, got {encoding:02x}")
+    if encoding & _RELATIVE == _PCREL:
+        value += address
+    return value & ((1 << elf.bits) - 1)
