@@ -50,23 +50,22 @@ def open_variable(variable: Variable, handle: MapHandle, cpus: int, form: Form |
     """A reader of `variable`, which lives in the map `handle` of a machine of `cpus` possible CPUs."""
     form = form or Form()
     if variable.key is not None:
-        return HashReader(variable, handle, cpus, form)
+        return HashReader(variable, handle, form)
     if variable.offset < 0:
-        return EntryReader(variable, handle, cpus, form)
+        return EntryReader(variable, handle, form)
     return SlotReader(variable, handle.view(), cpus, form)
 
 
 class HashReader:
     """A variable with keys: an entry each of a hash, per CPU where the value is an aggregate."""
 
-    __slots__ = ("variable", "_handle", "_cpus", "_key", "_value", "_percpu")
+    __slots__ = ("variable", "_handle", "_key", "_value", "_percpu")
 
-    def __init__(self, variable: Variable, handle: MapHandle, cpus: int, form: Form) -> None:
+    def __init__(self, variable: Variable, handle: MapHandle, form: Form) -> None:
         if variable.key is None:
             raise InternalError(f"{variable.name} has no keys")
         self.variable = variable
         self._handle = handle
-        self._cpus = cpus
         self._key = compile_value(variable.key, form)
         self._value = _compile_merged(variable.value, form)
         self._percpu = isinstance(variable.value, Aggregate)
@@ -83,39 +82,43 @@ class HashReader:
         self._handle.clear()
 
     def zero(self) -> None:
-        zero = bytes(_room(self._handle, self._percpu, self._cpus))
-        keys = [k for k, _ in (self._handle.items_percpu() if self._percpu else self._handle.items())]
-        for key in keys:
-            _zero_entry(self._handle, key, zero)
+        if self._percpu:
+            for key, values in list(self._handle.items_percpu()):
+                _zero_entry(self._handle, key, len(values))
+        else:
+            for key, _ in list(self._handle.items()):
+                _zero_entry(self._handle, key)
 
 
 class EntryReader:
     """A variable without keys that is too large for a slot: entry 0 of a hash."""
 
-    __slots__ = ("variable", "_handle", "_cpus", "_value", "_percpu")
+    __slots__ = ("variable", "_handle", "_value", "_percpu")
 
-    def __init__(self, variable: Variable, handle: MapHandle, cpus: int, form: Form) -> None:
+    def __init__(self, variable: Variable, handle: MapHandle, form: Form) -> None:
         self.variable = variable
         self._handle = handle
-        self._cpus = cpus
         self._value = _compile_merged(variable.value, form)
         self._percpu = isinstance(variable.value, Aggregate)
 
     def read(self) -> Any:
         size = self.variable.value.size
-        if self._percpu:
-            values = self._handle.find_percpu(_KEY_0)
-        else:
-            found = self._handle.find(_KEY_0)
-            values = None if found is None else [found]
-        return None if values is None else self._value([v[:size] for v in values])
+        values = self._find()
+        return self._value([v[:size] for v in values]) if values else None
 
     def clear(self) -> None:
         self._handle.delete(_KEY_0)
 
     def zero(self) -> None:
-        if self.read() is not None:
-            _zero_entry(self._handle, _KEY_0, bytes(_room(self._handle, self._percpu, self._cpus)))
+        values = self._find()
+        if values:
+            _zero_entry(self._handle, _KEY_0, len(values) if self._percpu else 0)
+
+    def _find(self) -> list[bytes]:
+        if self._percpu:
+            return self._handle.find_percpu(_KEY_0) or []
+        value = self._handle.find(_KEY_0)
+        return [] if value is None else [value]
 
 
 class SlotReader:
@@ -170,14 +173,10 @@ def _sizes(variable: Variable) -> tuple[int, int]:
     return variable.key.size if variable.key else 0, variable.value.size
 
 
-def _room(handle: MapHandle, percpu: bool, cpus: int) -> int:
-    """Bytes of an update: a per-CPU one takes the values of all CPUs, 8-byte aligned."""
+def _zero_entry(handle: MapHandle, key: bytes, cpus: int = 0) -> None:
+    """Set an entry to 0, unless a program deletes it meanwhile; `cpus`: its values, if it is per CPU."""
     size = handle.spec.value_size
-    return align_up(size, 8) * cpus if percpu else size
-
-
-def _zero_entry(handle: MapHandle, key: bytes, zero: bytes) -> None:
-    # EXIST, so that what a program deletes meanwhile does not come back.
+    zero = bytes(align_up(size, 8) * cpus if cpus else size)
     try:
         handle.update(key, zero, UpdateFlag.EXIST)
     except KernelError as error:
