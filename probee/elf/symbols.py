@@ -94,16 +94,19 @@ class SymbolTable:
     def find(self, name: str) -> list[Symbol]:
         """All symbols called `name`, of any version, in table order.
 
-        In `.symtab`, where linkers write the version into the name (memcpy@@GLIBC_2.14), such names are looked
-        for when there is no plain one: they are in `.dynsym` too.
+        In `.symtab`, where linkers write the version into the name (memcpy@@GLIBC_2.14), such names are left
+        out when there is a plain one and the file has a `.dynsym`, where they are too.
         """
         wanted = name.encode("utf-8", "surrogateescape")
         if not wanted or b"\0" in wanted:
             return []
         found = self._find(wanted + b"\0")
-        if found or self.name == ".dynsym" or self.elf.find_section_of_type(SHT.GNU_VERDEF) is None:
+        if self.name == ".dynsym" or (found and self.elf.dynsym is not None):
             return found
-        return self._find(wanted + b"@")
+        # By name, since in separate debug files its type is NOBITS.
+        if self.elf.find_section(".gnu.version_d") is None:
+            return found
+        return self._find(wanted + b"\0", wanted + b"@")
 
     def find_exports(self, name: str) -> list[Symbol]:
         """The defined symbols called `name` by way of the GNU hash section, [] when there is none."""
@@ -145,8 +148,8 @@ class SymbolTable:
 
     # The search
 
-    def _find(self, needle: bytes) -> list[Symbol]:
-        offsets = set(self._string_offsets(needle))
+    def _find(self, *needles: bytes) -> list[Symbol]:
+        offsets = {offset for needle in needles for offset in self._string_offsets(needle)}
         return [self.symbol(index) for index in self._indices(offsets)] if offsets else []
 
     def _string_offsets(self, needle: bytes) -> Iterator[int]:

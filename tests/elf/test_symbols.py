@@ -131,6 +131,16 @@ def test_versions(bits: int, little: bool) -> None:
     assert [s.name for s in elf.iter_functions()] == ["memcpy", "memcpy", "plain"]
 
 
+def test_versions_in_a_debug_file() -> None:
+    built = builder()
+    built.section(".gnu.version_d", SHT.NOBITS, size=64)
+    built.symbol("f", 0x1010, bind=STB.LOCAL)
+    built.symbol("f@@V2", 0x1020)
+    built.symbol("f2@@V2", 0x1030)
+    found = Elf(built.build()).find_symbols("f")
+    assert [(s.name, s.value, s.version) for s in found] == [("f", 0x1010, ""), ("f", 0x1020, "V2")]
+
+
 def test_iter_functions() -> None:
     built = builder()
     built.symbol("file.c", 0, type=STT.FILE, section=SHN.ABS, bind=STB.LOCAL)
