@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..base.errors import InternalError, SourceError
+from ..base.record import replace
 from ..base.registry import near_misses
 from ..base.source import Diagnostic
 from ..ctype.types import CType
@@ -124,8 +125,10 @@ class Checker:
                 )
 
     def _settle(self) -> None:
-        for node, type in self.types.items():
-            self.types[node] = settle(type)
+        """Close the types of what is kept and sent. Those of expressions stay open: `arg0 == 1` needs it."""
+        for node, (function, site) in self.checked.calls.items():
+            args = tuple([replace(arg, type=settle(arg.type)) for arg in site.args])
+            self.checked.calls[node] = (function, replace(site, args=args))
         for local in self._locals.values():
             local.type = settle(local.type) if local.type is not None else None
         for info in self.maps.values():

@@ -32,9 +32,9 @@ def literal_type(value: int) -> CType:
 
 
 def settle(type: CType) -> CType:
-    """`type` with no literal in it left open."""
-    if isinstance(type, LiteralInt):
-        return Int(type.bytes, True)
+    """`type` with what is only known of single expressions (literal, clock) taken off."""
+    if isinstance(type, Int):
+        return type if type.__class__ is Int else Int(type.bytes, type.signed, type.name)
     if isinstance(type, Tuple):
         return Tuple(tuple([settle(item) for item in type.items]), type.names)
     return type

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from ..ctype.types import CType
 from ..ir.types import U64
 from ..spec.values import Aggregate, Avg, Count, Max, Min, Stats, Sum
-from .func import Aggregation, CallSite, Checking, Param, func
+from .func import Aggregation, CallSite, Param, func
 
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter
+    from .func import Checking
 
 _TRIES = 4
 """How often an extreme is tried to be set. Only what preempts this very program on this CPU can be in

@@ -8,12 +8,13 @@ from ..base.record import record
 from ..ctype.types import UINT64, CType, Int
 from ..ir.types import U64
 from ..spec.values import Timestamp
-from .func import CallSite, Checking, Func, Param, func
+from .func import CallSite, Func, Param, func
 from .unit import GLOBALS
 
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter
+    from .func import Checking
 
 _CLOCKS = {"boot": "ktime_get_boot_ns", "monotonic": "ktime_get_ns", "tai": "ktime_get_tai_ns"}
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from ..ctype.types import BOOL, CType
 from ..ir.types import BOOL as BOOL_REGISTER
 from ..ir.types import U64
-from .func import Arg, CallSite, Checking, Func, Param, func
+from .func import Arg, CallSite, Func, Param, func
 from .stored import Home, Stored
 
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter
+    from .func import Checking
 
 
 class _Entry(Func):

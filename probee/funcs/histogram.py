@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from ..ctype.types import CType
 from ..ir.types import U64, IntType
 from ..spec.values import Aggregate, Hist, LHist
-from .func import Aggregation, CallSite, Checking, Param, func
+from .func import Aggregation, CallSite, Param, func
 
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter
+    from .func import Checking
 
 MAX_K = 5
 MAX_BUCKETS = 1000

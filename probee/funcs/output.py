@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from ..ctype.types import VOID, CType, Void
 from ..spec.printf import find_fault, parse_format
 from ..spec.values import Aggregate
-from .func import CallSite, Checking, Func, Param, func
+from .func import CallSite, Func, Param, func
 from .unit import CONTROL
 
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter
+    from .func import Checking
 
 
 def _decode(text: bytes | None) -> str:

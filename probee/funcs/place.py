@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from ..ctype.types import CType
 from ..spec.values import Str
-from .func import CallSite, Checking, Func, func
+from .func import CallSite, Func, func
 from .text import store_text
 
 if TYPE_CHECKING:
     from .emit import Emitter, Place
+    from .func import Checking
 
 
 @func

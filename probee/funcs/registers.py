@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from ..arch import find as find_arch
 from ..ctype.types import UINT64, CType
 from ..ir.types import U64, int_type
-from .func import FUNCS, CallSite, Checking, Func, func
+from .func import FUNCS, CallSite, Func, func
 
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter
+    from .func import Checking
 
 
 class _Argument(Func):

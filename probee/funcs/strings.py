@@ -9,12 +9,13 @@ from ..ctype.types import CType, Int, Ptr
 from ..ir.types import U64
 from ..spec.values import Str
 from .emit import ROOM
-from .func import Arg, CallSite, Checking, Func, Param, func
+from .func import Arg, CallSite, Func, Param, func
 from .text import copy_text, store_text
 
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter, Place
+    from .func import Checking
 
 _PADDED = 1024
 """From this length of max_strlen on a text is read with its NUL in it, below it with the NUL after it."""

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from ..ctype.types import UINT32, CType
 from ..ir.types import U32
 from ..spec.values import Str
-from .func import CallSite, Checking, Func, func
+from .func import CallSite, Func, func
 
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter, Place
+    from .func import Checking
 
 COMM_LENGTH = 16
 """Bytes of a task's name, NUL included (TASK_COMM_LEN)."""
