@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from . import fold
 from .nodes import Block, Function, Value
 from .ops import COMMUTATIVE
-from .types import BOOL, CTX, MAP, STACK, U64, VALUE, IntType, PtrType, Type
+from .types import BOOL, CTX, MAP, STACK, U64, VALUE, IntType, PtrType, Type, int_type
 
 if TYPE_CHECKING:
     from ..base.source import Span
@@ -99,17 +99,33 @@ class Builder:
         folded = fold.fold_binary(name, left, other, result)
         if isinstance(folded, int):
             return self.const(folded, result)
-        return folded or self.emit(name, result, [left, other])
+        if folded is not None:
+            return folded
+        if other.op == "const":
+            name, number = fold.reduce_strength(name, other.imm)
+            other = other if number is None else self.const(number, result)
+        return self.emit(name, result, [left, other])
 
     def compare(self, name: str, left: Value, right: Value | int) -> Value:
         """A comparison, giving 0 or 1. Names as in the op table, and ugt uge sgt sge beside."""
-        other = self._value(right, left.type or U64)
+        wide = int_type(8, left.type.signed) if isinstance(left.type, IntType) else left.type
+        other = self._value(right, wide or U64)
         if name in ("ugt", "uge", "sgt", "sge"):
             name = name[0] + {"gt": "lt", "ge": "le"}[name[1:]]
             left, other = other, left
         if left.op == "const" and other.op == "const":
             return self.const(fold.fold_comparison(name, left.imm, other.imm), BOOL)
+        if left.op == "const" and name in COMMUTATIVE:
+            left, other = other, left
+        truth = fold.find_truth(left) if name in COMMUTATIVE and other.op == "const" else None
+        if truth is not None and other.imm == 0:
+            return truth if name == "ne" else self._negate(truth)
         return self.emit(name, BOOL, [left, other])
+
+    def _negate(self, comparison: Value) -> Value:
+        """The comparison that holds where `comparison` does not."""
+        name, swap = fold.OPPOSITE[comparison.op]
+        return self.emit(name, BOOL, comparison.args[::-1] if swap else list(comparison.args))
 
     def neg(self, value: Value) -> Value:
         assert value.type is not None
@@ -131,6 +147,8 @@ class Builder:
 
     def cast(self, value: Value, type: Type) -> Value:
         """The same 64 bits under another type."""
+        if value.op == "const":
+            return self.const(value.imm, type)
         return value if value.type == type else self.emit("cast", type, [value])
 
     def offset(self, pointer: Value, by: Value | int) -> Value:
@@ -203,8 +221,9 @@ class Builder:
     # ---- variables
 
     def write(self, name: str, value: Value) -> None:
-        """Set variable `name` in the current block."""
-        self._variables[self.block, name] = value
+        """Set variable `name` in the current block (nowhere when it has ended: successors read its end)."""
+        if not self.ended:
+            self._variables[self.block, name] = value
 
     def read(self, name: str, type: Type) -> Value:
         """The value variable `name` has here; a variable never written on some way is 0 there."""
@@ -214,25 +233,46 @@ class Builder:
         """Say that `block` gets no further predecessor."""
         self._sealed.add(block)
         for name, phi in self._waiting.pop(block, []):
-            self._fill(block, name, phi)
+            assert phi.type is not None
+            phi.args = [self._read(pred, name, phi.type) for pred in block.preds]
+            self._merge(phi)
 
     def _read(self, block: Block, name: str, type: Type) -> Value:
-        found = self._variables.get((block, name))
-        if found is not None:
-            return self._resolve(found)
-        if block not in self._sealed:
-            value = self._phi(block, type)
-            self._waiting.setdefault(block, []).append((name, value))
-        elif not block.preds:
-            value = Value("const", type, span=self.span)
-            block.values.insert(0, value)
-        elif len(block.preds) == 1:
-            value = self._read(block.preds[0], name, type)
-        else:
-            value = self._phi(block, type)
+        """Phis first, their arguments later: not by recursion, which long scripts would exhaust."""
+        waiting: list[tuple[Block, Value]] = []
+        value = self._find(block, name, type, waiting)
+        filled = []
+        while waiting:
+            join, phi = waiting.pop()
+            phi.args = [self._find(pred, name, type, waiting) for pred in join.preds]
+            filled.append(phi)
+        for phi in reversed(filled):
+            self._merge(phi)
+        return self._resolve(value)
+
+    def _find(self, block: Block, name: str, type: Type, waiting: list[tuple[Block, Value]]) -> Value:
+        """Up to where the variable is known, or to a join, whose new phi is left in `waiting`."""
+        way: dict[Block, None] = {}
+        while (block, name) not in self._variables:
+            # A way that comes back to itself is a loop that nothing enters.
+            closed = block in way or not block.preds
+            way[block] = None
+            if block not in self._sealed:
+                value = self._phi(block, type)
+                self._waiting.setdefault(block, []).append((name, value))
+            elif closed:
+                value = Value("const", type, span=self.span)
+                block.values.insert(0, value)
+            elif len(block.preds) == 1:
+                block = block.preds[0]
+                continue
+            else:
+                value = self._phi(block, type)
+                waiting.append((block, value))
             self._variables[block, name] = value
-            value = self._fill(block, name, value)
-        self._variables[block, name] = value
+        value = self._resolve(self._variables[block, name])
+        for passed in way:
+            self._variables[passed, name] = value
         return value
 
     def _phi(self, block: Block, type: Type) -> Value:
@@ -240,14 +280,11 @@ class Builder:
         block.values.insert(0, phi)
         return phi
 
-    def _fill(self, block: Block, name: str, phi: Value) -> Value:
-        assert phi.type is not None
-        phi.args = [self._read(pred, name, phi.type) for pred in block.preds]
+    def _merge(self, phi: Value) -> None:
+        """Take `phi` for what it joins, if that is one value."""
         others = {self._resolve(a) for a in phi.args} - {phi}
-        if len(others) == 1:
+        if phi not in self._merged and len(others) == 1:
             self._merged[phi] = others.pop()
-            return self._resolve(phi)
-        return phi
 
     def _resolve(self, value: Value) -> Value:
         while value in self._merged:
@@ -258,23 +295,18 @@ class Builder:
         """The function, with the phis that turned out to join one value only taken out."""
         if self._waiting:
             raise AssertionError("a block was never sealed")
-        changed = True
-        phis = [(b, v) for b in self.function.blocks for v in b.values if v.op == "phi"]
-        while changed:
-            changed = False
-            for _, phi in phis:
-                if phi in self._merged:
-                    continue
-                others = {self._resolve(a) for a in phi.args} - {phi}
-                if len(others) == 1:
-                    self._merged[phi] = others.pop()
-                    changed = True
+        self._drop_unreachable()
+        phis = [v for b in self.function.blocks for v in b.values if v.op == "phi"]
+        count = -1
+        while count != len(self._merged):
+            count = len(self._merged)
+            for phi in phis:
+                self._merge(phi)
         for block in self.function.blocks:
             block.values = [v for v in block.values if v not in self._merged]
             for value in block.values:
                 if value.args:
                     value.args = [self._resolve(a) for a in value.args]
-        self._drop_unreachable()
         self.function.number()
         return self.function
 

@@ -98,3 +98,31 @@ def fold_binary(name: str, left: Value, right: Value, type: IntType) -> int | Va
     if b == 0 and name in ("mul", "and"):
         return 0
     return None
+
+
+def reduce_strength(name: str, number: int) -> tuple[str, int | None]:
+    """A cheaper op, and its constant, for one whose right operand is a power of two; else `name`, None."""
+    number &= MASK
+    if name not in ("mul", "udiv", "umod") or number.bit_count() != 1:
+        return name, None
+    if name == "umod":
+        return "and", number - 1
+    return ("shl" if name == "mul" else "lshr"), number.bit_length() - 1
+
+
+def find_truth(value: Value) -> Value | None:
+    """The comparison whose 0 or 1 `value` is, where it is one."""
+    while value.op in ("cast", "ext"):
+        value = value.args[0]
+    return value if value.op in _COMPARE else None
+
+
+OPPOSITE = {
+    "eq": ("ne", False),
+    "ne": ("eq", False),
+    "ult": ("ule", True),
+    "ule": ("ult", True),
+    "slt": ("sle", True),
+    "sle": ("slt", True),
+}
+"""The op that holds where one does not, and whether its operands change places."""

@@ -51,6 +51,7 @@ HELPERS: dict[str, Helper] = {
         Helper("get_func_ip", 173, "x", U64, pure=True),
         Helper("get_attach_cookie", 174, "x", U64, pure=True),
         Helper("strncmp", 182, "pxp", S32),
+        Helper("map_lookup_percpu_elem", 195, "mpx", VALUE_OR_NULL),
         Helper("ktime_get_tai_ns", 208, "", U64),
     )
 }

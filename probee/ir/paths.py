@@ -170,6 +170,8 @@ class _Rings:
                 self.step(self.checker.value, state)
             for succ, test in zip(block.succs, _find_tests(block), strict=True):
                 after = _refine(state, test)
+                if after is None:
+                    continue
                 before = states.get(succ, {})
                 merged = {r: after[r] | before.get(r, 0) for r in self.records}
                 if merged != before:
@@ -204,7 +206,8 @@ def _reserves(value: Value) -> bool:
     return value.op == "call" and value.attr == "ringbuf_reserve"
 
 
-def _refine(state: dict[Value, int], test: tuple[Value, bool] | None) -> dict[Value, int]:
+def _refine(state: dict[Value, int], test: tuple[Value, bool] | None) -> dict[Value, int] | None:
+    """The state on an edge where `test` holds, None where it can't."""
     origin = _find_record(test[0], moved=False) if test is not None else None
     if test is None or origin is None:
         return state
@@ -213,7 +216,7 @@ def _refine(state: dict[Value, int], test: tuple[Value, bool] | None) -> dict[Va
         now = (now & ~(_NULL | _UNKNOWN)) | (_HELD if now & _UNKNOWN else 0)
     else:
         now = (now & ~(_HELD | _DONE | _UNKNOWN)) | (_NULL if now & _UNKNOWN else 0)
-    return state | {origin: now or _NONE}
+    return state | {origin: now} if now else None
 
 
 def _find_record(value: Value, *, moved: bool) -> Value | None:

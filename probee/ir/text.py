@@ -107,13 +107,15 @@ def _inner_text(value: Value, block: Block, called: dict[Value | Block, str]) ->
 
 # ---- parser
 
-_LINE = re.compile(r"(?:v(?P<id>\d+):(?P<type>\S+) = )?(?P<op>\w+)(?:\.(?P<bytes>\d+))?(?: (?P<rest>.*))?")
-_ARG = re.compile(r"v(\d+)(?: ([+-]\d+))?")
-_TARGET = re.compile(r"b(\d+)")
+_LINE = re.compile(
+    r"(?:v(?P<id>\d{1,20}):(?P<type>\S+) = )?(?P<op>\w+)(?:\.(?P<bytes>\d{1,20}))?(?: (?P<rest>.*))?"
+)
+_ARG = re.compile(r"v(\d{1,20})(?: ([+-]\d{1,20}))?")
+_TARGET = re.compile(r"b(\d{1,20})")
 _PHI = re.compile(r"\[(.*)\]")
-_PHI_ARG = re.compile(r"b(\d+): v(\d+)")
-_SLOT = re.compile(r"(\d+) align (\d+)")
-_NUMBER = re.compile(r"[+-]?\d+")
+_PHI_ARG = re.compile(r"b(\d{1,20}): v(\d{1,20})")
+_SLOT = re.compile(r"(\d{1,20}) align (\d{1,20})")
+_NUMBER = re.compile(r"[+-]?\d{1,20}")
 
 
 def parse_function(text: str) -> Function:
