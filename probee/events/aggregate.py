@@ -10,6 +10,7 @@ from ..base.errors import FormatError, InternalError
 from ..base.record import record
 from ..spec.values import Avg, Count, Hist, LHist, Max, Min, Sum
 from ..spec.values import Stats as StatsType
+from .decode import find_by_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +83,7 @@ def compile_merge(type: Aggregate) -> Callable[[Sequence[bytes]], Any]:
 
     Values are int, Stats or Histogram. Raises FormatError for bytes of another size.
     """
-    make = _MERGES.get(type.__class__)
+    make = find_by_class(_MERGES, type)
     if make is None:
         raise InternalError(f"no merge for {type}")
     unpack, size = struct.Struct(f"={type.size // 8}Q").unpack, type.size

@@ -21,11 +21,12 @@ from ..spec.values import Buffer, Str, Timestamp, Tuple, Username
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, Literal
+    from typing import Any, Literal, TypeVar
 
     from ..ctype.types import CType, Member
 
     Convert = Callable[[Any], Any]
+    T = TypeVar("T")
 
 BYTE_ORDER: Literal["little", "big"] = sys.byteorder
 
@@ -74,6 +75,17 @@ def strip_typedefs(type: CType) -> CType:
     return type
 
 
+def find_by_class(table: dict[type, T], type: CType) -> T | None:
+    """What a table has for the class of `type`, or for the nearest class above that it has an entry for.
+
+    Compilers derive types of their own, a literal's say, that lie in memory as what they derive from.
+    """
+    for cls in type.__class__.__mro__:
+        if cls in table:
+            return table[cls]
+    return None
+
+
 def is_text(type: CType) -> bool:
     """Text is a Str, or an array of `char`."""
     if isinstance(type, Array):
@@ -87,7 +99,7 @@ def item_of(type: CType, form: Form) -> Item:
     type = strip_typedefs(type)
     if is_text(type):
         return Item(f"{type.size}s", _text(form))
-    make = _ITEMS.get(type.__class__)
+    make = find_by_class(_ITEMS, type)
     if make is None:
         raise InternalError(f"no value has type {type}")
     return make(type, form)

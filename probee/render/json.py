@@ -14,7 +14,7 @@ from ..base.errors import InternalError
 from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void
 from ..events.aggregate import Histogram
 from ..events.batch import Column, compile_rows
-from ..events.decode import Form, is_text, item_of, strip_typedefs
+from ..events.decode import Form, find_by_class, is_text, item_of, strip_typedefs
 from ..spec.values import Aggregate, Avg, Buffer, Hist, LHist, Stats, Str, Timestamp, Tuple, Username
 from .clock import Strftime
 from .order import arrange, divide
@@ -66,9 +66,7 @@ def compile_json(type: CType, context: Context) -> Encode:
     type = strip_typedefs(type)
     if is_text(type):
         return quote
-    make = _ENCODERS.get(type.__class__)
-    if make is None:
-        make = _number if isinstance(type, Aggregate) else None
+    make = find_by_class(_ENCODERS, type)
     if make is None:
         raise InternalError(f"no JSON for {type}")
     return make(type, context)
@@ -127,6 +125,7 @@ _ENCODERS: dict[type, Callable[[Any, Context], Encode]] = {
     Tuple: _tuple,
     Array: _array,
     Struct: _object,
+    Aggregate: _number,
     Stats: _stats,
     Hist: lambda type, context: encode_histogram,
     LHist: lambda type, context: encode_histogram,
@@ -166,7 +165,7 @@ class JsonOutput:
             shown = arrange(type, entries, top)
             members = [f"{key_text(k)}: {self._encode(type, v, div)}" for k, v in shown]
             data = f"{{{', '.join(members)}}}"
-        kind = _MAP_KINDS.get(type.__class__, "map")
+        kind = find_by_class(_MAP_KINDS, type) or "map"
         self._line(f'{{"type": "{kind}", "data": {{{quote(variable.name)}: {data}}}}}')
 
     def value(self, type: CType, value: Any) -> None:

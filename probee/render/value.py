@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..base.bits import unsigned
 from ..base.errors import InternalError
 from ..ctype.types import Array, Bool, Enum, Int, Member, Ptr, Struct, Void
-from ..events.decode import is_text, strip_typedefs
+from ..events.decode import find_by_class, is_text, strip_typedefs
 from ..spec.values import Avg, Buffer, Count, Max, Min, Stats, Str, Sum, Timestamp, Tuple, Username
 from .clock import ISO, Strftime
 
@@ -34,7 +34,7 @@ def compile_text(type: CType, context: Context) -> Render:
     type = strip_typedefs(type)
     if is_text(type):
         return _text
-    make = _RENDERS.get(type.__class__)
+    make = find_by_class(_RENDERS, type)
     if make is None:
         raise InternalError(f"no text for {type}")
     return make(type, context)

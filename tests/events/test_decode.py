@@ -94,6 +94,13 @@ def test_records_typedefs_and_wide_integers() -> None:
     assert compile_value(Username(), RAW)((1000).to_bytes(4, ENDIAN)) == 1000
 
 
+def test_a_derived_type_lies_in_memory_like_its_base() -> None:
+    class Literal(Int):
+        __slots__ = ()
+
+    assert compile_value(Tuple((Literal(1, True), Literal(4, False))), RAW)(bytes(8)) == (0, 0)
+
+
 def test_only_the_boot_clock_is_shifted_to_1970() -> None:
     form, data = Form(boot_offset=1000), (5).to_bytes(8, ENDIAN)
     assert compile_value(Timestamp(), form)(data) == 1005
