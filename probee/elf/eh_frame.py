@@ -37,9 +37,9 @@ class FrameTable:
 
 
 def parse_frame_table(elf: Elf) -> FrameTable:
-    """The table of `elf`, an empty one when it has none."""
+    """The table of `elf`, an empty one when it has none, as separate debug files."""
     segment = next((s for s in elf.segments if s.type == PT.GNU_EH_FRAME), None)
-    if segment is None:
+    if segment is None or not segment.filesz:
         return FrameTable()
     reader = Reader(elf.segment_contents(segment), path=elf.path, section=".eh_frame_hdr", little=elf.little)
     version, pointer, count_encoding, encoding = reader.read_struct("4B")

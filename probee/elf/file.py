@@ -142,7 +142,7 @@ class Elf:
     def interp(self) -> str | None:
         """Path of the program's dynamic loader, or None."""
         for segment in self.segments:
-            if segment.type == PT.INTERP:
+            if segment.type == PT.INTERP and segment.filesz:
                 path = self.segment_contents(segment).partition(b"\0")[0]
                 return path.decode("utf-8", "surrogateescape")
         return None

@@ -21,6 +21,8 @@ from probee.elf.debuglink import (
     parse_alt_link,
     parse_debug_link,
 )
+from probee.elf.dynamic import Dynamic
+from probee.elf.eh_frame import FrameTable, parse_frame_table
 from probee.elf.file import Elf
 from probee.elf.minidebug import parse_minidebug
 from probee.elf.resolve import resolve_symbol
@@ -112,6 +114,7 @@ def test_split_by_objcopy(cc: Callable[..., Path], tmp_path: Path) -> None:
     elf, debug = Elf(path.read_bytes(), str(path)), Elf(debug_path.read_bytes(), str(debug_path))
     assert str(debug_path) in debug_paths(elf)
     assert is_debug_file_of(elf, debug)
+    assert (debug.interp, debug.dynamic, parse_frame_table(debug)) == (None, Dynamic(), FrameTable())
     assert not is_debug_file_of(elf, Elf(debug_path.read_bytes() + b"\0"))
     with pytest.raises(TargetError):
         resolve_symbol(elf, "hidden")

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("binutils")
 
 # Spellings of readelf's that are not the constants' names.
-OTHER_NAMES = {"IFUNC": "GNU_IFUNC", "UNIQUE": "GNU_UNIQUE", "<OS specific>: 10": "GNU_IFUNC"}
+OTHER_TYPES = {"IFUNC": "GNU_IFUNC", "<OS specific>: 10": "GNU_IFUNC"}
+OTHER_BINDS = {"UNIQUE": "GNU_UNIQUE", "<OS specific>: 10": "GNU_UNIQUE"}
 IMPORTED = " (import)"
 MOST_SYMBOLS = 3000
 
@@ -65,7 +66,7 @@ def symbols_by_readelf(path: Path) -> dict[str, list[tuple[int, int, str, str, s
         elif found := row.match(line):
             value, size, kind, bind, section, symbol = found.groups()
             symbol = re.sub(r" \(\d+\)$", IMPORTED, symbol or "")
-            kind, bind = OTHER_NAMES.get(kind, kind), OTHER_NAMES.get(bind, bind)
+            kind, bind = OTHER_TYPES.get(kind, kind), OTHER_BINDS.get(bind, bind)
             rows = tables.setdefault(name, [])
             rows.append((int(value, 16), int(size, 0), kind, bind, section, symbol))
     return tables
