@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from probee.base.bits import signed
 from probee.base.record import record
+from probee.isa.ebpf import CALL, Call
 from probee.isa.helpers import find_helper_number
 
 from .fault import Fault
@@ -23,8 +24,11 @@ from .world import EFAULT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from probee.isa.ebpf import Insn
+
     from .machine import Vm
 
+TAIL_CALL = 12
 MAX_LOOPS = 1 << 23
 CURRENT_CPU = 0xFFFFFFFF
 USER_STACK = 1 << 8
@@ -158,6 +162,11 @@ def loop(vm: Vm, times: int, function: int, context: int, flags: int) -> int:
 def spin_lock(vm: Vm, lock: int) -> int:
     vm.memory.check(lock, 4, write=True)
     return 0
+
+
+def is_tail_call(insn: Insn) -> bool:
+    """bpf_tail_call is no function: engines go on with the program `find_tail_target` gives."""
+    return insn.code == CALL and insn.src == Call.HELPER and insn.imm == TAIL_CALL
 
 
 def find_tail_target(vm: Vm, table: int, index: int) -> object | None:

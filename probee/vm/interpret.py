@@ -31,13 +31,12 @@ from probee.isa.effects import CLOBBERED
 
 from .alu import ALU, JUMPS, swap_bytes
 from .fault import Fault
-from .helpers import find_tail_target
+from .helpers import find_tail_target, is_tail_call
 
 if TYPE_CHECKING:
     from .machine import Vm
     from .program import VmProgram
 
-TAIL_CALL = 12
 ENOENT = 2
 
 
@@ -103,8 +102,9 @@ class _Frame:
         elif insn.code & 0xE0 == Mode.ATOMIC:
             self.atomic(insn)
         else:
+            address = self.read(insn.dst) + insn.off
             value = insn.imm if kind == Class.ST else self.read(insn.src)
-            self.memory.store(self.read(insn.dst) + insn.off, BYTES[Size(insn.code & 0x18)], value)
+            self.memory.store(address, BYTES[Size(insn.code & 0x18)], value)
         return None
 
     def read(self, register: int) -> int:
@@ -127,9 +127,8 @@ class _Frame:
         op = insn.code & 0xF0 | insn.off << 8
         if op == Alu.NEG:
             return ALU[op](unsigned(self.read(insn.dst), bits), 0, bits)
-        right = self.operand(insn, bits)
         left = 0 if op & 0xF0 == Alu.MOV else unsigned(self.read(insn.dst), bits)
-        return ALU[op](left, right, bits)
+        return ALU[op](left, self.operand(insn, bits), bits)
 
     def jump(self, insn: Insn, slot: int) -> int | None:
         code = insn.code
@@ -149,8 +148,8 @@ class _Frame:
             self.loops -= 1
             return None
         bits = 64 if code & 7 == Class.JMP else 32
-        right = self.operand(insn, bits)
-        taken = JUMPS[code & 0xF0](unsigned(self.read(insn.dst), bits), right, bits)
+        left = unsigned(self.read(insn.dst), bits)
+        taken = JUMPS[code & 0xF0](left, self.operand(insn, bits), bits)
         return slot + 1 + insn.off if taken else None
 
     # -- calls ------------------------------------------------------------------------------------
@@ -158,7 +157,7 @@ class _Frame:
     def call(self, insn: Insn, slot: int) -> None:
         if insn.code == CALL and insn.src == Call.LOCAL:
             result = self.program.call(slot + 1 + insn.imm, tuple(self.regs[1:6]))
-        elif insn.code == CALL and insn.src == Call.HELPER and insn.imm == TAIL_CALL:
+        elif is_tail_call(insn):
             target = find_tail_target(self.vm, self.read(2), self.read(3))
             if target is not None:
                 self.result = self.vm.enter_tail(target, self.read(1))
@@ -179,6 +178,7 @@ class _Frame:
         if insn.code == LDDW:
             self.write(insn.dst, insn.imm)
             return
+        self.read(6)  # the packet's context, by convention
         offset = insn.imm
         if insn.code & 0xE0 == Mode.IND:
             offset = signed(offset + self.read(insn.src), 32)
@@ -200,8 +200,9 @@ class _Frame:
         if insn.imm == Atomic.STORE_RELEASE:
             self.memory.store(address, size, value)
             return
+        expected = unsigned(self.read(0), 8 * size) if insn.imm == Atomic.CMPXCHG else 0
+        self.memory.check(address, size, write=True)
         if insn.imm == Atomic.CMPXCHG:
-            expected = unsigned(self.read(0), 8 * size)
             old = self.memory.load(address, size)
             self.memory.store(address, size, value if old == expected else old)
             self.write(0, old)

@@ -11,6 +11,7 @@ from probee.isa.ebpf import CALL, CALLX, JAX, LDDW, Call, Insn, Pseudo
 from probee.spec.abi import ProgType
 
 from .fault import Fault
+from .helpers import is_tail_call
 from .interpret import Interpreter
 from .translate import Translated
 
@@ -70,7 +71,7 @@ class VmProgram:
             raise FeatureError(f"{self.name}: insn {slot}: the VM has no jumps through registers (gotox)")
         if insn.code == 0xBF and insn.off == 1:
             raise FeatureError(f"{self.name}: insn {slot}: the VM has no arenas (addr_space_cast)")
-        if insn.code == CALL and insn.src != Call.LOCAL:
+        if insn.code == CALL and insn.src != Call.LOCAL and not is_tail_call(insn):
             self.find_callee(insn, 0)
 
     def find_callee(self, insn: Insn, number: int) -> Helper:

@@ -18,13 +18,27 @@ from typing import TYPE_CHECKING, Any
 from probee.base.bits import U64
 from probee.base.errors import InternalError
 from probee.isa.disasm import render_insn
-from probee.isa.ebpf import BYTES, CALL, CALLX, EXIT, LDDW, MAY_GOTO, Call, Class, Insn, Mode, Size
+from probee.isa.ebpf import (
+    ATOMIC,
+    BYTES,
+    CALL,
+    CALLX,
+    EXIT,
+    LDDW,
+    MAY_GOTO,
+    Atomic,
+    Call,
+    Class,
+    Insn,
+    Mode,
+    Size,
+)
 from probee.isa.effects import CLOBBERED, clobbers
 
 from .alu import divide_signed, modulo_signed, swap_bytes
 from .blocks import Block, Function, find_entries, find_function, find_unwritten_reads
 from .fault import Fault
-from .helpers import find_tail_target
+from .helpers import find_tail_target, is_tail_call
 from .source import (
     arithmetic_source,
     atomic_source,
@@ -40,7 +54,8 @@ if TYPE_CHECKING:
     from .machine import Vm
     from .program import VmProgram
 
-TAIL_CALL = 12
+ALL_BUT_R10 = 0x3FF
+ALL_BUT_R10 = 0x3FF
 ALL_BUT_R10 = 0x3FF
 MAX_NESTING = 24
 """Levels of blocks written inside one another before a block is left to the tree."""
@@ -121,9 +136,9 @@ class Translated:
         if isinstance(error, Fault):
             raise error.at(self.program.name, slot, text) from None
         registers = frame.tb_frame.f_locals
-        kind = insn.code & 7
-        write = kind in (Class.ST, Class.STX)
-        base = insn.dst if write and not (insn.code & 0xE0 == Mode.ATOMIC and insn.imm == 0x100) else insn.src
+        acquires = insn.code & 0xE7 == ATOMIC and insn.imm == Atomic.LOAD_ACQUIRE
+        write = insn.code & 7 in (Class.ST, Class.STX) and not acquires
+        base = insn.dst if write else insn.src
         try:
             address = registers[f"r{base}"] + insn.off
             self.vm.memory.check(address, BYTES[Size(insn.code & 0x18)], write=write)
@@ -164,7 +179,7 @@ class _Writer:
             return 0
         if insn.code != CALL or insn.src == Call.LOCAL:
             return 0
-        if insn.src == Call.HELPER and insn.imm == TAIL_CALL:
+        if is_tail_call(insn):
             return 3
         return self.program.find_callee(insn, 0).arguments
 
@@ -175,7 +190,7 @@ class _Writer:
             for _, insn in block.insns:
                 if insn.code == CALLX or (insn.code == CALL and insn.src == Call.LOCAL):
                     passed.update(CLOBBERED)
-                elif insn.code == CALL and (insn.src != Call.HELPER or insn.imm != TAIL_CALL):
+                elif insn.code == CALL and not is_tail_call(insn):
                     callee = self.program.find_callee(insn, 0)
                     passed.update(CLOBBERED[callee.arguments : callee.arguments + callee.optional])
         return passed
@@ -347,7 +362,7 @@ class _Writer:
 
     def write_call(self, insn: Insn, slot: int, indent: int, pending: int) -> int:
         """A call; the number of instructions that are still to be counted after it."""
-        if insn.code == CALL and insn.src == Call.HELPER and insn.imm == TAIL_CALL:
+        if is_tail_call(insn):
             self.line(indent, "t = find_tail(vm, r2, r3)", slot)
             enter = f"vm.left = b - {pending}; r0 = vm.enter_tail(t, r1); leave(); return r0"
             self.line(indent, f"if t is not None: {enter}", slot)
