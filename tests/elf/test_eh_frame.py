@@ -93,7 +93,7 @@ def test_table_that_was_left_out() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "expected 4 bytes, got 0"),
+        (b"\1", "expected 4 bytes, got 1"),
         (bytes([2, 0x1B, 3, 0x3B]), "expected version 1, got 2"),
         (bytes([1, 0x1B, 3, 0x1B]), "expected encodings 03 and 3b, got 03 and 1b"),
         (bytes([1, 0x05, 3, 0x3B]), "expected a pointer encoding, got 05"),
