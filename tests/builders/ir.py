@@ -53,7 +53,7 @@ class Const(NamedTuple):
 
 
 class Recent(NamedTuple):
-    index: int
+    back: int
 
 
 Operand = Const | Recent
@@ -98,7 +98,7 @@ class If(NamedTuple):
 
 
 class Loop(NamedTuple):
-    count: int
+    times: int
     body: list[Statement]
 
 
@@ -115,11 +115,11 @@ class Call(NamedTuple):
 
 
 class Store(NamedTuple):
-    """Element `index` (taken modulo the number of elements) of `size` bytes in a slot."""
+    """Element `place` (taken modulo the number of elements) of `size` bytes in a slot."""
 
     slot: int
     size: int
-    index: Operand
+    place: Operand
     value: Operand
 
 
@@ -127,7 +127,7 @@ class Load(NamedTuple):
     slot: int
     size: int
     signed: bool
-    index: Operand
+    place: Operand
 
 
 class Zero(NamedTuple):
@@ -232,7 +232,7 @@ class _Evaluation:
     def get(self, operand: Operand) -> int:
         if isinstance(operand, Const):
             return operand.number & MASK
-        return self.values[-1 - operand.index % len(self.values)]
+        return self.values[-1 - operand.back % len(self.values)]
 
     def element(self, slot: int, size: int, index: Operand) -> tuple[bytearray, int]:
         memory = self.slots[slot % len(self.slots)]
@@ -258,8 +258,8 @@ class _Evaluation:
             case Neg(value):
                 return -self.get(value)
             case Ext(size, signed, value):
-                low = (self.get(value) & ((1 << 8 * size) - 1)).to_bytes(size, "little")
-                return int.from_bytes(low, "little", signed=signed)
+                cut = (self.get(value) & ((1 << 8 * size) - 1)).to_bytes(size, "little")
+                return int.from_bytes(cut, "little", signed=signed)
             case Compare(op, left, right):
                 return int(_compare(op, self.get(left), self.get(right)))
             case Set(variable, value):
@@ -343,7 +343,7 @@ class _Construction:
     def get(self, operand: Operand) -> Value:
         if isinstance(operand, Const):
             return self.b.const(operand.number)
-        return self.values[-1 - operand.index % len(self.values)]
+        return self.values[-1 - operand.back % len(self.values)]
 
     def element(self, slot: int, size: int, index: Operand) -> Value:
         slot %= len(self.slots)
