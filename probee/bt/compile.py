@@ -8,6 +8,7 @@ from ..base.errors import SourceError, TargetError
 from ..base.record import record
 from ..base.registry import near_misses
 from ..base.source import Diagnostic
+from ..codegen.info import describe
 from ..codegen.pipeline import compile_unit
 from ..funcs.stored import place_variable, variables_of
 from ..funcs.unit import GLOBALS, Options, Unit
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..base.source import Source
+    from ..codegen.emit import Code
     from ..ir.nodes import Function
     from ..probes.provider import Provider, Site
     from ..spec.bundle import Link
@@ -149,11 +151,18 @@ def _find_provider(point: Point) -> Provider:
     if provider is not None:
         return provider
     if is_later(point.provider):
-        message, hint = f"{point.provider} probes are not supported yet", "this version has begin, end, interval, uprobe and uretprobe"
+        message, hint = (
+            f"{point.provider} probes are not supported yet",
+            "this version has begin, end, interval, uprobe and uretprobe",
+        )
     else:
         near = find_near(point.provider)
         message = f"Invalid probe type: {point.provider}"
-        hint = f"did you mean {' or '.join(near)}?" if near else "this version has begin, end, interval, uprobe and uretprobe"
+        hint = (
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else "this version has begin, end, interval, uprobe and uretprobe"
+        )
     raise SourceError([Diagnostic("ERROR", message, point.span, hint)])
 
 
@@ -178,10 +187,9 @@ def make_bundle(checked: Checked, target: Target, options: Options, pid: int, du
                 )
                 links += [_linked(place, name) for place in group]
     built = compile_unit(functions, target, (GLOBALS, nesting), dump)
+    btf, infos = describe([program.name for program in programs], built.codes)
     return Bundle(
-        programs=tuple(
-            [_with_code(program, code) for program, code in zip(programs, built.codes, strict=True)]
-        ),
+        programs=tuple(map(_with_code, programs, built.codes, infos)),
         maps=unit.all_maps() + built.maps,
         variables=variables_of(unit),
         links=tuple(links),
@@ -189,8 +197,10 @@ def make_bundle(checked: Checked, target: Target, options: Options, pid: int, du
         counters=tuple(unit.counters.values()),
         globals=GLOBALS,
         rings=unit.rings,
+        btf=btf,
         source=checked.script.source,
         config=tuple([(s.key, s.value) for s in checked.script.config]),
+        start_time=unit.start,
     )
 
 
@@ -236,7 +246,14 @@ def _linked(site: Site, program: str) -> Link:
     return replace(site.link, program=program)
 
 
-def _with_code(program: Program, code: object) -> Program:
+def _with_code(program: Program, code: Code, info: tuple[bytes, bytes]) -> Program:
     from ..base.record import replace
 
-    return replace(program, code=code.code, relocations=code.relocations, lines=code.lines)
+    return replace(
+        program,
+        code=code.code,
+        relocations=code.relocations,
+        lines=code.lines,
+        func_info=info[0],
+        line_info=info[1],
+    )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from ..session import compile_source, survey_system
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..base.source import Source
     from ..spec.bundle import Program
     from .options import Options
@@ -16,17 +18,16 @@ if TYPE_CHECKING:
 def show_stages(source: Source, params: tuple[str, ...], options: Options) -> None:
     """Print the stage that was asked for, or all of them. Raises SourceError."""
     wanted = options.stage
-    if wanted in ("ast", "all"):
-        from ..bt.dump import render_tree
-        from ..bt.parser import parse
 
-        _print("ast", source.name, render_tree(parse(source, params)))
-    if wanted == "ast":
-        return
+    def dump(stage: str, made: Any) -> None:
+        if stage == "ast" and wanted in ("ast", "all"):
+            from ..bt.dump import render_tree
 
-    def dump(stage: str, name: str, text: str) -> None:
-        if wanted in ("ir", "all"):
-            _print(f"ir, {stage}", name, text)
+            _print("ast", source.name, render_tree(made))
+        elif stage != "ast" and wanted in ("ir", "all"):
+            from ..ir.text import print_function
+
+            _print(f"ir, {stage}", made.name, print_function(made, spans=True))
 
     compiled = compile_source(source, survey_system(), params=params, pid=options.pid, dump=dump)
     if wanted in ("asm", "all"):
