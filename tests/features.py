@@ -95,6 +95,18 @@ def _btf() -> bool:
     return os.access("/sys/kernel/btf/vmlinux", os.R_OK)
 
 
+def _bpftrace_source() -> bool:
+    return Path(os.environ.get("BPFTRACE_DIR", "/nonexistent"), "tools", "runqlat.bt").exists()
+
+
+def _bpf_conformance() -> bool:
+    return Path(os.environ.get("BPF_CONFORMANCE_DIR", "/nonexistent"), "tests", "add.data").exists()
+
+
+def _llvm() -> bool:
+    return all(shutil.which(name) for name in ("llvm-mc", "llvm-objdump", "llvm-objcopy"))
+
+
 def _ldcache() -> bool:
     return os.access("/etc/ld.so.cache", os.R_OK)
 
@@ -109,8 +121,11 @@ FEATURES = {
         Feature("tracefs", "a mounted /sys/kernel/tracing", _tracefs),
         Feature("cc", "a C compiler called cc, and the C library's headers", _cc),
         Feature("bpftrace", "the bpftrace command", _bpftrace),
+        Feature("bpftrace_source", "BPFTRACE_DIR, where bpftrace's source is checked out", _bpftrace_source),
         Feature("binutils", "the commands readelf, objcopy and strip", _binutils),
         Feature("btf", "a readable /sys/kernel/btf/vmlinux", _btf),
+        Feature("bpf_conformance", "BPF_CONFORMANCE_DIR, where that suite is checked out", _bpf_conformance),
+        Feature("llvm", "the commands llvm-mc, llvm-objdump and llvm-objcopy", _llvm),
         Feature("ldcache", "a readable /etc/ld.so.cache", _ldcache),
     )
 }

@@ -22,7 +22,6 @@ _HINTS = {
     "}": "there is one `}` too many before",
     "/": _PREDICATE,
     CLOSE: _PREDICATE,
-    ";": "no `;` is needed between probes",
     "map": "a map is declared with `let @name = hash(100);`",
 }
 
@@ -81,7 +80,7 @@ def _expand(p: Tokens, start: int, stop: int) -> str:
             raise p.error(f"expected a parameter's number after `$`, got `{span.text}`", span, hint)
         return p.params[int(number) - 1] if int(number) <= len(p.params) else ""
 
-    return re.sub(r'"(?:[^"\\\n]|\\.)*+"|\$([0-9]++|.?)', replacement, raw)
+    return re.sub(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|\$([0-9]+|.?)', replacement, raw)
 
 
 def _parts(text: str) -> list[str]:

@@ -11,36 +11,40 @@ from typing import TYPE_CHECKING
 
 from ..base.source import Span
 from . import tree
-from .lexer import LAYOUT
+from .lexer import KEYWORDS
 
 if TYPE_CHECKING:
     from .lexer import Tokens
 
-_DIRECTIVE = re.compile(r"(?:\\\r?\n|[^\n])*+")
-_HEAD = re.compile(rf"(?:{LAYOUT}(?:\w++|\((?:[^()]++|\([^()]*+\))*+\)))*+{LAYOUT}\{{", re.ASCII)
-# Comments and quoted text that have no end run to the end, so that each is looked at once.
+# Braces that count. Comments and quoted text without an end run to the end: each is looked at once.
 _BRACES = re.compile(
-    r"""//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/)?|"(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|([{}])"""
+    r"""//[^\n]*|/\*[^*]*(?:\*+[^/*][^*]*)*(?:\*+/)?|"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?|([{}])"""
 )
-_ATTRIBUTE = re.compile(rf"{LAYOUT}__attribute__\b{LAYOUT}", re.ASCII)
-_ATTRIBUTE_LIST = re.compile(r"\(\((?:[^()]++|\((?:[^()]++|\([^()]*+\))*+\))*+\)\)")
 
 
 def c_definition(p: Tokens) -> tree.CDefinition:
     """c_definition = "#" line | ("struct" | "union" | "enum") … "{" … "}" {attribute} [";"]"""
     start = p.start
     if p.text[start] == "#":
-        match = _DIRECTIVE.match(p.text, start)
-        stop = start + len(match[0].rstrip()) if match else start
+        stop = _line_end(p.text, start)
         p.seek(stop)
         return _c_text(p, start, stop)
-    head = _HEAD.match(p.text, start)
-    if head is None:
-        p.advance()
-        p.expect_word("a name")
-        raise p.unexpected("`{`")
-    stop = _attributes(p, _brace_end(p, head.end()))
+    p.advance()
+    while p.kind == "name" or p.kind in KEYWORDS or p.kind == "(":
+        if p.kind == "(":
+            _parentheses(p)
+        else:
+            p.advance()
+    if p.kind != "{":
+        raise p.unexpected("`{`", "a definition in C gives the members")
+    stop = _brace_end(p)
     p.seek(stop)
+    while p.kind == "name" and p.word == "__attribute__":
+        p.advance()
+        if p.kind != "(" or p.text[p.end : p.end + 1] != "(":
+            raise p.unexpected("`((` after `__attribute__`")
+        _parentheses(p)
+        stop = p.last
     p.accept(";")
     return _c_text(p, start, stop)
 
@@ -49,25 +53,42 @@ def _c_text(p: Tokens, start: int, stop: int) -> tree.CDefinition:
     return tree.CDefinition(Span(p.source, start, stop), p.text[start:stop])
 
 
-def _brace_end(p: Tokens, offset: int) -> int:
-    """Offset after the brace that closes the one that ends at `offset`."""
-    depth = 1
-    for match in _BRACES.finditer(p.text, offset):
+def _line_end(text: str, start: int) -> int:
+    """Offset of the end of the directive at `start`, without white space."""
+    end = start
+    while True:
+        newline = text.find("\n", end)
+        if newline < 0:
+            newline = len(text)
+        stop = start + len(text[start:newline].rstrip())
+        if newline == len(text) or text[stop - 1] != "\\":
+            return stop
+        end = newline + 1
+
+
+def _brace_end(p: Tokens) -> int:
+    """Offset after the brace that closes the one at hand."""
+    depth = 0
+    for match in _BRACES.finditer(p.text, p.start):
         if match[1] == "{":
             depth += 1
         elif match[1] == "}":
             depth -= 1
             if depth == 0:
                 return match.end()
-    raise p.error("this `{` is not closed", Span(p.source, offset - 1, offset), "expected `}`")
+    raise p.error("this `{` is not closed", hint="expected `}`")
 
 
-def _attributes(p: Tokens, offset: int) -> int:
-    """Offset after the `__attribute__((…))`s at `offset`."""
-    while (word := _ATTRIBUTE.match(p.text, offset)) is not None:
-        arguments = _ATTRIBUTE_LIST.match(p.text, word.end())
-        if arguments is None:
-            p.seek(word.end())
-            raise p.unexpected("`((…))` after `__attribute__`")
-        offset = arguments.end()
-    return offset
+def _parentheses(p: Tokens) -> None:
+    """Pass a parenthesis and all in it."""
+    depth = 0
+    while True:
+        if p.kind == "(":
+            depth += 1
+        elif p.kind == ")":
+            depth -= 1
+        elif p.kind in ("end", "bad", "{", "}", ";"):
+            raise p.unexpected("`)`")
+        p.advance()
+        if depth == 0:
+            return

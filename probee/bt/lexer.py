@@ -33,21 +33,25 @@ KEYWORDS = frozenset(_KEYWORDS.split())
 # A slash before an opening brace ends a predicate, and never divides.
 CLOSE = "/ {"
 
-# White space and comments.
-LAYOUT = r"(?:[ \t\r\n\f\v]++|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/)*+"
+# White space and comments. Written so that it matches in one way only: looking for what follows it
+# can fail, and trying the other ways would take for ever. (Possessive quantifiers would say that
+# plainly, but Python 3.11 loses its place when an alternative inside one fails.)
+_SPACE = r"[ \t\r\n\f\v]*"
+_COMMENT = r"(?://[^\n]*(?:\n|\Z)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)"
+LAYOUT = f"{_SPACE}(?:{_COMMENT}{_SPACE})*"
 
 _GROUPS = (
-    ("name", r"[A-Za-z_]\w*+"),
+    ("name", r"[A-Za-z_]\w*"),
     (CLOSE, rf"/(?={LAYOUT}\{{)"),
     (
         "operator",
         r"<<=|>>=|\+\+|--|->|&&|\|\||<<|>>|\.\.|[-+*/%&|^=!<>]=|[-+*%&|^=!<>~?:;,.()\[\]{}]|/(?!\*)",
     ),
-    ("variable", r"\$[A-Za-z_]\w*+"),
-    ("map", r"@(?:[A-Za-z_]\w*+)?"),
-    ("integer", r"[0-9]\w*+"),
-    ("string", r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'),
-    ("parameter", r"\$(?:[0-9]++|\#)"),
+    ("variable", r"\$[A-Za-z_]\w*"),
+    ("map", r"@(?:[A-Za-z_]\w*)?"),
+    ("integer", r"[0-9]\w*"),
+    ("string", r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"'),
+    ("parameter", r"\$(?:[0-9]+|\#)"),
     ("end", r"\Z"),
     ("bad", r"(?s:.)"),
 )
@@ -191,8 +195,8 @@ class Tokens:
         """What is probably meant by the token at hand, or the word before it, which can't stand here."""
         mend = _WORDS.get(self.word)
         if mend is None:
-            words = self.text[max(self.last - 8, 0) : self.last].split()
-            mend = _WORDS.get(words[-1]) if words else None
+            before = re.search(r"[a-z]+\Z", self.text[max(self.last - 8, 0) : self.last])
+            mend = _WORDS.get(before[0]) if before else None
         if mend is not None:
             return f"it is spelled `{mend}`"
         return "`==` compares, `=` assigns" if self.kind == "=" else None

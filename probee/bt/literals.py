@@ -62,7 +62,7 @@ def _split(text: str) -> tuple[int, str]:
     """Value of the digits (and exponent) at the head of `text`, and what follows them."""
     base = _PREFIXES.get(text[:2], 10)
     start = 2 if base != 10 else 0
-    if base == 10 and text[0] == "0" and text[1:2] in _DIGITS[8] and len(text) > 1:
+    if base == 10 and text[0] == "0" and text[1:].lstrip("_")[:1].isdecimal():
         base = 8
     rest = text[start:].lstrip(_DIGITS[base])
     digits = _strip(text, start, len(text) - len(rest))

@@ -66,7 +66,7 @@ class _Parts:
 
 
 def script(p: Tokens, parts: _Parts) -> None:
-    """script = ["#!" line] {c_definition} {config | import} {probe | macro | function | map_decl}"""
+    """script = ["#!" line] {c_definition} {config | import} {probe [";"] | macro | function | map_decl}"""
     if p.text.startswith("#!", p.start):
         line_end = p.text.find("\n", p.start)
         p.seek(line_end if line_end >= 0 else len(p.text))
@@ -78,6 +78,8 @@ def script(p: Tokens, parts: _Parts) -> None:
                 hint = "it stands at the head of a script, before config and probes"
                 raise p.error("C text is too late here", hint=hint)
             parts.c_definitions.append(c_definition(p))
+        elif p.kind == ";" and parts.probes:
+            p.advance()
         else:
             _TOP.get(p.word, probe_member)(p, parts)
 
