@@ -22,7 +22,8 @@ def test_demo(probee: Probee) -> None:
     counts = {name: int(count) for name, count in re.findall(r"^@(\S+): (\d+)$", result.stdout, re.MULTILINE)}
     # The workload opens the four in turn, /etc/passwd twice, and one of them is not there.
     assert counts["opened[/etc/passwd]"] > counts["opened[/etc/group]"] > 0
-    assert 0 < counts["failed"] <= counts["opened[/etc/no-such-file]"] + 1
+    # Probes are neither attached nor detached at one instant, so the two counts may differ a little.
+    assert 0.5 < counts["failed"] / counts["opened[/etc/no-such-file]"] < 2
 
 
 def test_demo_takes_no_arguments(probee: Probee) -> None:
