@@ -59,6 +59,7 @@ def test_random_text_raises_source_error_and_nothing_else(text: str) -> None:
         ("r0 = xchg_64(r1 + 0x8, r0)", ebpf.atomic(Atomic.XCHG, Size.DW, 1, 8, 0)),
         ("w0 = cmpxchg32_32(r1 + 0, w0, w2)", ebpf.atomic(Atomic.CMPXCHG, Size.W, 1, 0, 2)),
         ("r3 = atomic_fetch_or((u64 *)(r1 + 0), r3)", ebpf.atomic(Atomic.OR, Size.DW, 1, 0, 3, fetch=True)),
+        ("r0 = *(u16 *)skb[r7]", ebpf.load_ind(Size.H, 7, 0)),
         ("swap32 %r1", ebpf.swap(ebpf.End.SWAP, 1, 32)),
         ("add r0, r1", ebpf.alu_reg(Alu.ADD, 0, 1)),
         ("mov32 %r0, 0xffffffff", ebpf.mov_imm(0, -1, wide=False)),
