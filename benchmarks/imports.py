@@ -18,10 +18,11 @@ from tools import HERE, clock_ns, compile_target, running_target
 # Of the standard library, by top-level name; `python -X importtime -c pass` comes on top of these.
 ALLOWED = frozenset(
     {
-        "__future__", "_bisect", "_collections", "_ctypes", "_functools", "_locale", "_operator", "_posixsubprocess",
-        "_sre", "_struct", "bisect", "collections", "contextlib", "copyreg", "ctypes", "encodings", "enum", "errno",
-        "fcntl", "functools", "importlib", "itertools", "keyword", "mmap", "operator", "pkgutil", "re",
-        "reprlib", "resource", "runpy", "select", "signal", "struct", "time", "types", "warnings",
+        "__future__", "_bisect", "_collections", "_ctypes", "_functools", "_locale", "_operator",
+        "_posixsubprocess", "_sre", "_struct", "bisect", "collections", "contextlib", "copyreg", "ctypes",
+        "encodings", "enum", "errno", "fcntl", "functools", "importlib", "itertools", "keyword", "mmap",
+        "operator", "pkgutil", "re", "reprlib", "resource", "runpy", "select", "signal", "struct", "time",
+        "types", "warnings",
     }
 )  # fmt: skip
 
