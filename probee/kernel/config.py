@@ -7,6 +7,9 @@ import re
 
 from ..base.errors import FormatError
 
+PATHS = ("/proc/config.gz", f"/boot/config-{os.uname().release}")
+"""Where it may be written down, the surest first."""
+
 _GZIP = 16 + 15  # window bits of zlib for a gzip member
 
 
@@ -20,7 +23,7 @@ def find_config(name: str) -> str | None:
 
 
 def _read() -> str | None:
-    for path in ("/proc/config.gz", f"/boot/config-{os.uname().release}"):
+    for path in PATHS:
         try:
             with open(path, "rb") as file:
                 data = file.read()

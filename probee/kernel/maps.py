@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ..spec.bundle import Map
 
 _CREATE = struct.Struct("=IIIIIII16s")  # type key_size value_size max_entries flags inner numa name
-_ELEMENT = struct.Struct("=IxxxxQQQ")  # map_fd key value|next_key flags
-_BATCH = struct.Struct("=QQQQIIQQ")  # in_batch out_batch keys values count map_fd elem_flags flags
+_ELEMENT = struct.Struct("=ixxxxQQQ")  # map_fd key value|next_key flags
+_BATCH = struct.Struct("=QQQQIiQQ")  # in_batch out_batch keys values count map_fd elem_flags flags
 _BATCH_COUNT = struct.Struct("=I")
 _BATCH_COUNT_AT = 32
 
@@ -149,15 +149,16 @@ class KernelMap:
         self._view = self._memory = None
         self.fd.close()
 
-    def _element(self, cmd: Cmd, key: bytes | None, flags: int = 0) -> int:
-        if key is not None:
-            if len(key) != len(self._key):
-                raise InternalError(
-                    f"map {self.spec.name}: expected a key of {len(self._key)} bytes, got {len(key)}"
-                )
-            self._key[:] = key
-        at = 0 if key is None else address(self._key)
-        _ELEMENT.pack_into(self._attr, 0, self.fd.number, at, address(self._value), flags)
+    def _element(self, cmd: Cmd, key: bytes, flags: int = 0) -> int:
+        """One command about one entry, whose value is or will be in `_value`."""
+        if len(key) != len(self._key):
+            raise InternalError(
+                f"map {self.spec.name}: expected a key of {len(self._key)} bytes, got {len(key)}"
+            )
+        self._key[:] = key
+        # What a command has no use for must be 0.
+        value = 0 if cmd == Cmd.MAP_DELETE_ELEM else address(self._value)
+        _ELEMENT.pack_into(self._attr, 0, self.fd.number, address(self._key), value, flags)
         return bpf_at(cmd, self._at, _ELEMENT.size)
 
     def _look_up(self, key: bytes) -> bool:

@@ -33,11 +33,11 @@ _PMUS = "/sys/bus/event_source/devices"
 
 # type size config sample_period sample_type read_format flags wakeup bp_type config1 config2; the rest 0
 _ATTR = struct.Struct("=IIQQQQQIIQQ")
-LINK = struct.Struct("=IIIIQ")
+LINK = struct.Struct("=iiIIQ")
 """Arguments of BPF_LINK_CREATE for a perf event: prog_fd target_fd attach_type flags cookie."""
 
 # prog_fd target_fd attach_type flags path offsets ref_ctr_offsets cookies cnt flags pid
-_UPROBE_MULTI = struct.Struct("=IIIIQQQQIIixxxx")
+_UPROBE_MULTI = struct.Struct("=iiIIQQQQIIixxxx")
 
 _ALL_PROCESSES = -1
 _ANY_CPU = -1

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _LOAD = struct.Struct("=IIQQIIQII16sIIIIQIIQIIII")
 _BTF_LOAD = struct.Struct("=QQIII")
-TEST_RUN = struct.Struct("=IIIIQQIIIIQQ")
+TEST_RUN = struct.Struct("=iIIIQQIIIIQQ")
 """Arguments of BPF_PROG_TEST_RUN: prog_fd retval data_size_in data_size_out data_in data_out repeat
 duration ctx_size_in ctx_size_out ctx_in ctx_out."""
 
