@@ -103,8 +103,8 @@ class Checker:
                 self.error(f"{what} are not supported yet", item.span)
         for definition in script.c_definitions:
             self.error("C definitions are not supported yet", definition.span)
-        for item in script.imports:
-            self.error("imports are not supported yet", item.span)
+        for name in script.imports:
+            self.error("imports are not supported yet", name.span)
 
     def _check_maps(self) -> None:
         for decl in self.checked.script.maps:
@@ -119,10 +119,8 @@ class Checker:
                 self.warn(f"Unused map: {decl.name}", decl.span)
             elif kind[1] != isinstance(info.value, Aggregate):
                 needed = "percpuhash" if isinstance(info.value, Aggregate) else "hash"
-                self.error(
-                    f"Incompatible map types. Type from declaration: {decl.kind}. Type from value/key type: {needed}",
-                    decl.span,
-                )
+                message = f"Incompatible map types. Type from declaration: {decl.kind}."
+                self.error(f"{message} Type from value/key type: {needed}", decl.span)
 
     def _settle(self) -> None:
         """Close the types of what is kept and sent. Those of expressions stay open: `arg0 == 1` needs it."""
@@ -250,7 +248,8 @@ class Checker:
         now, before = ("with", "without") if access.keys else ("without", "with")
         kinds = {"with": "an explicit key (non-scalar map)", "without": "an explicit key (scalar map)"}
         self.error(
-            f"{info.name} used as a map {now} {kinds[now]}, previously used {before} {kinds[before]}", access.span
+            f"{info.name} used as a map {now} {kinds[now]}, previously used {before} {kinds[before]}",
+            access.span,
         )
 
     def near_map(self, name: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..ctype.types import VOID, CType, Void
+from ..ctype.types import VOID, CType
 from ..funcs import find, find_near
 from ..funcs.func import Aggregation, Arg, CallSite, Func, Param
 from . import tree
@@ -14,18 +14,17 @@ from .types import describe, is_integer, is_number
 if TYPE_CHECKING:
     from .check import Checker
 
-_LATER = frozenset(
-    "bswap buf cat cgroup_path cgroupid debugf errorf fail join kaddr kptr kstack ksym macaddr ntop offsetof path "
-    "percpu_kaddr pton reg sizeof skboutput socket_cookie stack_len strncmp system tseries unwatch uptr ustack "
-    "usym warnf getopt args ctx len find rand ncpus curtask cgroup ppid username strlen strcontains strerror "
-    "signal usermode numaid jiffies pcomm".split()
-)
+_NAMES = """
+args bswap buf cat cgroup cgroup_path cgroupid ctx curtask debugf errorf fail find getopt jiffies join
+kaddr kptr kstack ksym len macaddr ncpus ntop numaid offsetof path pcomm percpu_kaddr ppid pton rand reg signal sizeof
+skboutput socket_cookie stack_len strcontains strerror strlen strncmp system tseries unwatch uptr usermode
+username ustack usym warnf
+"""
+_LATER = frozenset(_NAMES.split())
 """Functions of the language that this version does not have."""
 
 
-def check_call(
-    c: Checker, expr: tree.Call | tree.Identifier, *, assigned: bool = False, statement: bool = False
-) -> CType | None:
+def check_call(c: Checker, expr: tree.Call | tree.Identifier, *, assigned: bool = False) -> CType | None:
     """The type of a call or a bare name; `assigned`: it is what a map is set to."""
     found = find(expr.name)
     if found is None:
@@ -46,11 +45,7 @@ def check_call(
         return None
     site = CallSite(found.name, expr.span, args)
     c.checked.calls[expr] = (found, site)
-    type = found.check(site, c)
-    if isinstance(type, Void) and not statement:
-        c.error(f"{found.name}() gives no value", expr.span)
-        return None
-    return type
+    return found.check(site, c)
 
 
 def _complain_name(c: Checker, expr: tree.Call | tree.Identifier) -> None:
@@ -83,7 +78,9 @@ def _check_count(c: Checker, expr: tree.Expr, found: Func, count: int) -> bool:
     return False
 
 
-def _arguments(c: Checker, found: Func, nodes: tuple[tree.Expr | tree.TypeName, ...]) -> tuple[Arg, ...] | None:
+def _arguments(
+    c: Checker, found: Func, nodes: tuple[tree.Expr | tree.TypeName, ...]
+) -> tuple[Arg, ...] | None:
     args: list[Arg | None] = []
     for index, node in enumerate(nodes):
         param = found.params[min(index, len(found.params) - 1)]

@@ -173,7 +173,8 @@ def type_binary(c: Checker, node: tree.Node, op: str, left: tree.Expr, right: tr
 
 def _refuse(c: Checker, node: tree.Node, op: str, one: CType, other: CType) -> None:
     c.error(
-        f"The {op} operator can not be used on expressions of types {describe(one)}, {describe(other)}", node.span
+        f"The {op} operator can not be used on expressions of types {describe(one)}, {describe(other)}",
+        node.span,
     )
 
 

@@ -42,7 +42,9 @@ def check_statement(c: Checker, statement: tree.Stmt) -> None:
     """Check one statement."""
     check = _STATEMENTS.get(statement.__class__)
     if check is None:
-        c.error(f"{_SPELLING.get(statement.__class__, 'this statement')} is not supported yet", statement.span)
+        c.error(
+            f"{_SPELLING.get(statement.__class__, 'this statement')} is not supported yet", statement.span
+        )
     else:
         check(c, statement)
 
@@ -76,7 +78,7 @@ def _expression(c: Checker, statement: tree.ExprStmt) -> None:
         check_increment(c, expr)
         return
     if isinstance(expr, (tree.Call, tree.Identifier)):
-        type = check_call(c, expr, statement=True)
+        type = check_call(c, expr)
         c.types[expr] = type if type is not None else VOID
         found = c.checked.calls.get(expr)
         discarded = found is not None and not found[0].effect

@@ -1,4 +1,4 @@
-"""Expressions whose value is known before the script runs: literals, positional parameters, and sums of them."""
+"""Expressions whose value is known before the script runs: literals, parameters, sums of them."""
 
 from __future__ import annotations
 

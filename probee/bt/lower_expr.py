@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..ctype.types import BOOL as TRUTH
 from ..ctype.types import Bool, CType
 from ..funcs.emit import in_register
-from ..ir.types import BOOL, S64, U64, IntType, int_type
+from ..ir.types import BOOL, S64, U64, IntType
 from ..spec.values import Str
 from . import tree
 from .lower_maps import increment_map, read_map
@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .lower import Lowerer
 
-_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor", "<<": "shl", ">>": "lshr"}
+_ARITHMETIC = {
+    "+": "add",
+    "-": "sub",
+    "*": "mul",
+    "&": "and",
+    "|": "or",
+    "^": "xor",
+    "<<": "shl",
+    ">>": "lshr",
+}
 _COMPARE = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
 
@@ -116,14 +125,8 @@ def lower_binary(s: Lowerer, op: str, left: tree.Expr, right: tree.Expr, type: C
     if isinstance(one, Str):
         equal = equal_texts(s, left, right)
         return equal if op == "==" else s.b.compare("eq", equal, 0)
-    first = _settled(s, lower_value(s, left), right)
+    first = lower_value(s, left)
     return combine(s, op, first, lower_value(s, right), one, other)
-
-
-def _settled(s: Lowerer, value: Value, following: tree.Expr) -> Value:
-    """`value`; SSA keeps it whatever computing `following` changes."""
-    del s, following
-    return value
 
 
 def combine(s: Lowerer, op: str, left: Value, right: Value, one: CType, other: CType) -> Value:
@@ -228,5 +231,3 @@ _EXPRESSIONS: dict[type, Callable[[Lowerer, Any], Value]] = {
     tree.Call: _call,
     tree.Identifier: _call,
 }
-
-__all__ = ["combine", "has_effect", "int_type", "lower_binary", "lower_condition", "lower_value"]

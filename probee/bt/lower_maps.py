@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..base.bits import align_up
-from ..ctype.types import CType
 from ..funcs.emit import ROOM, Place, in_memory, in_register
 from ..funcs.func import Aggregation
 from ..funcs.stored import Home
-from ..ir.types import S64, U64, VALUE, IntType
+from ..ir.types import S64, U64, VALUE
 from ..spec.values import Aggregate
 from . import tree
 
@@ -175,6 +174,3 @@ def compound_map(s: Lowerer, statement: tree.Assign, target: tree.MapAccess) -> 
     b.store(entry, new, one.size)
     b.jump(done)
     b.place(done)
-
-
-__all__ = ["CType", "IntType", "assign_map", "compound_map", "increment_map", "read_map"]

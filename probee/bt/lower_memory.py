@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..base.bits import align_up
 from ..ctype.types import CType
-from ..funcs.emit import ROOM, Place, in_memory
-from ..funcs.stored import Home
+from ..funcs.emit import ROOM, Place, in_memory, in_register
 from ..funcs.text import copy_text, equal_constant, equal_text, store_text
 from ..ir.types import VALUE
 from ..spec.values import Str, Tuple
@@ -58,13 +57,15 @@ def copy_value(s: Lowerer, place: Place, source: Value, offset: int, type: CType
     else:
         assert isinstance(type, Tuple)
         assert isinstance(place.type, Tuple)
-        for item, at, wider, to in zip(type.items, type.offsets, place.type.items, place.type.offsets, strict=True):
-            _copy_item(s, Place(place.pointer, place.offset + to, wider, place.clean), source, offset + at, item)
+        for item, at, wider, to in zip(
+            type.items, type.offsets, place.type.items, place.type.offsets, strict=True
+        ):
+            _copy_item(
+                s, Place(place.pointer, place.offset + to, wider, place.clean), source, offset + at, item
+            )
 
 
 def _copy_item(s: Lowerer, place: Place, source: Value, offset: int, type: CType) -> None:
-    from ..funcs.emit import in_register
-
     if in_memory(type):
         copy_value(s, place, source, offset, type)
     else:
@@ -206,6 +207,3 @@ def constant_text(s: Lowerer, expr: tree.Expr) -> bytes | None:
     if found is not None and found[0].name == "str":
         return found[1].args[0].text
     return None
-
-
-__all__ = ["Home", "copy_value", "equal_texts", "fill_items", "key_of", "lower_into"]

@@ -64,7 +64,10 @@ class Elapsed(Func):
 
 @func
 class Strftime(Func):
-    """a time as text, by a format as strftime(3) and %f (microseconds), %k (nanoseconds), %l (milliseconds)"""
+    """a time as text, by a format as strftime(3)
+
+    Beside: %f microseconds, %k nanoseconds, %l milliseconds.
+    """
 
     name = "strftime"
     params = (Param("format", "text"), Param("nsecs", "int"))

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 
 from ..base.bits import align_up
 from ..base.record import record
-from ..ctype.types import UINT64, Bool, CType, Enum, Int, Typedef
+from ..ctype.types import Bool, CType, Enum, Int, Typedef
 from ..ir.types import RING, U64, VALUE, VALUE_OR_NULL, IntType, int_type
 from ..spec.abi import UpdateFlag
 from ..spec.bundle import Field
 from ..spec.values import Str, Tuple
-from .stored import Home
 from .unit import CONTROL, DATA, GLOBALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..ir.builder import Builder
-    from ..ir.nodes import Value
+    from ..ir.nodes import Block, Value
     from ..probes.provider import Provider, Site
     from .func import Arg, CallSite
     from .stored import Stored
@@ -71,6 +70,7 @@ class Emitter:
         self.b = b
         self.provider = provider
         self.site = site
+        self._names = 0
 
     # ---- what the language adds
 
@@ -193,7 +193,7 @@ class Emitter:
         hash is full, and that is counted."""
         b = self.b
         name = self._fresh("entry")
-        found, missing, refused, joined = b.new_block(), b.new_block(), b.new_block(), b.new_block()
+        missing, refused, joined = b.new_block(), b.new_block(), b.new_block()
         entry = self.find_entry(stored, key)
         b.write(name, entry)
         b.branch(b.compare("ne", entry, 0), joined, missing)
@@ -208,12 +208,11 @@ class Emitter:
         self.count("map_full", stored.name)
         b.jump(joined)
         b.place(joined)
-        del found
         return b.read(name, VALUE_OR_NULL)
 
-    def with_entry(self, stored: Stored, key: Value) -> tuple[Value, object]:
-        """Go on where the value at `key` is there (made if need be): its address, and the block that
-        `end_entry` takes up after it."""
+    def with_entry(self, stored: Stored, key: Value) -> tuple[Value, Block]:
+        """Go on where the value at `key` is there (made if need be): its address, and the block to
+        go on in after it."""
         b = self.b
         entry = self.make_entry(stored, key)
         there, done = b.new_block(), b.new_block()
@@ -234,6 +233,24 @@ class Emitter:
 
     def each_slot(self, stored: Stored, action: Callable[[Value], None]) -> None:
         """Do `action` to every CPU's slot of an aggregate without key, in a loop."""
+        self._each_cpu(lambda cpu: action(self._slot_at(stored, cpu)))
+
+    def each_entry(self, stored: Stored, key: Value, action: Callable[[Value], None]) -> None:
+        """Do `action` to every CPU's value at `key` of a per-CPU hash, in a loop."""
+        b = self.b
+
+        def visit(cpu: Value) -> None:
+            entry = b.call("map_lookup_percpu_elem", b.map(stored.map), key, cpu)
+            there, on = b.new_block(), b.new_block()
+            b.branch(b.compare("ne", entry, 0), there, on)
+            b.place(there)
+            action(b.cast(entry, VALUE))
+            b.jump(on)
+            b.place(on)
+
+        self._each_cpu(visit)
+
+    def _each_cpu(self, action: Callable[[Value], None]) -> None:
         b = self.b
         name = self._fresh("cpu")
         head, body, done = b.new_block(), b.new_block(), b.new_block()
@@ -241,19 +258,13 @@ class Emitter:
         b.jump(head)
         b.place(head, sealed=False)
         cpu = b.read(name, U64)
-        b.branch(b.compare("ult", cpu, self.unit.globals.cpus), body, done)
+        b.branch(b.compare("ult", cpu, self.unit.target.cpus), body, done)
         b.place(body)
-        action(self._slot_at(stored, cpu))
+        action(cpu)
         b.write(name, b.op("add", cpu, 1))
         b.jump(head)
         b.seal(head)
         b.place(done)
-
-    def aggregate_slot(self, stored: Stored) -> Value | None:
-        """This CPU's slot of an aggregate without key; None for one with a key."""
-        return self.cpu_slot(stored) if stored.home is Home.SLOT else None
-
-    _names = 0
 
     def _fresh(self, stem: str) -> str:
         self._names += 1
@@ -270,6 +281,3 @@ def _lay_out(items: tuple[Arg, ...], head: int) -> tuple[list[Field], int]:
     if items and in_memory(items[-1].type):
         at += ROOM
     return fields, align_up(at, 8)
-
-
-__all__ = ["CONTROL", "DATA", "ROOM", "UINT64", "Emitter", "Place", "in_memory", "in_register"]

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     class Checking(Protocol):
         """The checker of a language, as functions see it."""
 
-        providers: tuple[Provider, ...]  # of the attach points of the probe
         max_strlen: int
+
+        @property
+        def providers(self) -> tuple[Provider, ...]:
+            """The kinds of the probe's attach points."""
 
         def error(self, message: str, span: Span, hint: str | None = None) -> None: ...
 
@@ -45,8 +48,8 @@ class Param:
     """A parameter. `kind` says what it takes:
 
     "int" an integer, "any" any value, "text" a literal string, "number" a constant integer, "map" a
-    variable as a whole, "entry" a variable as a whole or one entry, "print" a variable as a whole or any
-    value, "word" a bare name. `many`: any number of them.
+    variable as a whole, "entry" a variable as a whole or one entry, "key" the key of an entry of the variable
+    before it, "print" a variable as a whole or any value, "word" a bare name. `many`: any number of them.
     """
 
     name: str

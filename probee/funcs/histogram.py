@@ -94,10 +94,14 @@ class LHistFunc(_Buckets):
         elif low > high:
             to.error(f"lhist() min must be less than max (provided min {low} and max {high})", call.span)
         elif low + step > high:
-            message = f"lhist() step is too large for the given range (provided step {step} for range {high - low})"
+            message = (
+                f"lhist() step is too large for the given range (provided step {step} for range {high - low})"
+            )
             to.error(message, call.args[3].span)
         elif (high - low) // step > MAX_BUCKETS:
-            message = f"lhist() too many buckets, must be <= {MAX_BUCKETS} (would need {(high - low) // step})"
+            message = (
+                f"lhist() too many buckets, must be <= {MAX_BUCKETS} (would need {(high - low) // step})"
+            )
             to.error(message, call.span)
         else:
             return LHist(low, high, step)

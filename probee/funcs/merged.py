@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..ir.types import S64, U64, VALUE
+from ..ir.types import S64, U64
 from ..spec.values import Avg, Max, Min
 from .stored import Home
 
@@ -26,7 +26,7 @@ def merge_cpus(to: Emitter, stored: Stored, key: Value | None) -> Value:
         to.each_slot(stored, lambda slot: _gather(to, stored, slot))
     else:
         assert key is not None
-        to.each_entry(stored, key, lambda slot: _gather(to, stored, b.cast(slot, VALUE)))
+        to.each_entry(stored, key, lambda slot: _gather(to, stored, slot))
     return _result(to, stored)
 
 

@@ -50,7 +50,11 @@ class Print(Func):
     """
 
     name = "print"
-    params = (Param("value", "print"), Param("top", "number", optional=True), Param("div", "number", optional=True))
+    params = (
+        Param("value", "print"),
+        Param("top", "number", optional=True),
+        Param("div", "number", optional=True),
+    )
     effect = True
 
     def check(self, call: CallSite, to: Checking) -> CType:

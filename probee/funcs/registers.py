@@ -60,7 +60,9 @@ class Retval(Func):
     def check(self, call: CallSite, to: Checking) -> CType:
         for provider in to.providers:
             if not provider.returns:
-                message = f"The retval builtin can only be used with 'uretprobe' probes ({provider.name} used here)"
+                message = (
+                    f"The retval builtin can only be used with 'uretprobe' probes ({provider.name} used here)"
+                )
                 to.error(message, call.span)
                 break
         return UINT64

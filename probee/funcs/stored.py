@@ -1,8 +1,8 @@
 """Where a script's variables live, and the code that reaches them.
 
-    cell    a number without key: a line of the globals, a value and a "written" word
-    slot    an aggregate without key: in the slots of every CPU, reached by the CPU's number
-    hash    everything with a key; also what has no key and is no number (key 0)
+cell    a number without key: a line of the globals, a value and a "written" word
+slot    an aggregate without key: in the slots of every CPU, reached by the CPU's number
+hash    everything with a key; also what has no key and is no number (key 0)
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ MAP_KINDS = {
 """Kinds of maps that can be declared: the map's type, and if it is for aggregates."""
 
 
-def place_variable(
-    unit: Unit, name: str, key: CType | None, value: CType, declared: Declared | None
-) -> None:
+def place_variable(unit: Unit, name: str, key: CType | None, value: CType, declared: Declared | None) -> None:
     """Give variable `name` its home. Homes of all variables are given before any code is made."""
     aggregate = isinstance(value, Aggregate)
     if key is None and aggregate:

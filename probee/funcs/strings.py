@@ -8,13 +8,13 @@ from ..base.bits import align_up
 from ..ctype.types import CType, Int, Ptr
 from ..ir.types import U64
 from ..spec.values import Str
-from .emit import ROOM
-from .func import Arg, CallSite, Func, Param, func
+from .emit import ROOM, Place
+from .func import CallSite, Func, Param, func
 from .text import copy_text, store_text
 
 if TYPE_CHECKING:
     from ..ir.nodes import Value
-    from .emit import Emitter, Place
+    from .emit import Emitter
     from .func import Checking
 
 _PADDED = 1024
@@ -35,10 +35,8 @@ class StrFunc(Func):
         if isinstance(source.type, Str):
             return source.type
         if not isinstance(source.type, (Int, Ptr)):
-            to.error(
-                f"str() expects a string, integer or a pointer type as first argument ({source.type} provided)",
-                call.span,
-            )
+            message = "str() expects a string, integer or a pointer type as first argument"
+            to.error(f"{message} ({source.type} provided)", call.span)
         return Str(self._room(call, to))
 
     def _room(self, call: CallSite, to: Checking) -> int:
@@ -69,7 +67,7 @@ class StrFunc(Func):
         # A place that is smaller than what is read (a variable that was first set to a shorter text)
         # can't be: merged types are the larger. Keys of fixed type can.
         memory = to.b.slot(align_up(own.size + ROOM, 8))
-        self._read(call, to, place_at(memory, own), own.size)
+        self._read(call, to, Place(memory, 0, own), own.size)
         copy_text(to.b, place, memory, 0, own.size)
 
     def _read(self, call: CallSite, to: Emitter, place: Place, size: int) -> None:
@@ -109,10 +107,3 @@ def _type_of(call: CallSite, to: Emitter) -> Str:
     limit = call.args[1].number if len(call.args) > 1 else None
     most = to.unit.options.max_strlen
     return Str(most if limit is None else min(limit + 1, most))
-
-
-def place_at(memory: Value, type: CType) -> Place:
-    """The place for a value of `type` at the start of some memory."""
-    from .emit import Place
-
-    return Place(memory, 0, type)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base.bits import signed
-from ..ir.types import BOOL, U8, U64, int_type
+from ..ir.types import BOOL, U64, int_type
 
 if TYPE_CHECKING:
     from ..ir.builder import Builder
-    from ..ir.nodes import Value
+    from ..ir.nodes import Block, Value
     from .emit import Place
 
 _UNROLLED = 64
@@ -17,6 +16,7 @@ _UNROLLED = 64
 
 _ONES = 0x0101010101010101
 _HIGHS = 0x8080808080808080
+_ALL = (1 << 64) - 1
 
 
 def store_bytes(b: Builder, pointer: Value, offset: int, data: bytes) -> None:
@@ -79,14 +79,14 @@ def equal_constant(b: Builder, pointer: Value, offset: int, size: int, text: byt
     return _verdict(b, same, differ, done)
 
 
-def _verdict(b: Builder, same: object, differ: object, done: object) -> Value:
+def _verdict(b: Builder, same: Block, differ: Block, done: Block) -> Value:
     """Join the blocks where texts were found equal and different: 1 or 0."""
     name = f"equal {id(done)}"
     for block, result in ((same, 1), (differ, 0)):
-        b.place(block)  # type: ignore[arg-type]
+        b.place(block)
         b.write(name, b.const(result, BOOL))
-        b.jump(done)  # type: ignore[arg-type]
-    b.place(done)  # type: ignore[arg-type]
+        b.jump(done)
+    b.place(done)
     return b.read(name, BOOL)
 
 
@@ -106,14 +106,14 @@ def equal_text(b: Builder, left: Value, left_size: int, right: Value, right_size
     return _verdict(b, same, differ, done)
 
 
-def _compare_loop(b: Builder, left: Value, right: Value, words: int, same: object, differ: object) -> None:
+def _compare_loop(b: Builder, left: Value, right: Value, words: int, same: Block, differ: Block) -> None:
     name = f"index {id(same)}"
     head, body = b.new_block(), b.new_block()
     b.write(name, b.const(0, U64))
     b.jump(head)
     b.place(head, sealed=False)
     index = b.read(name, U64)
-    b.branch(b.compare("ult", index, words), body, same)  # type: ignore[arg-type]
+    b.branch(b.compare("ult", index, words), body, same)
     b.place(body)
     at = b.op("shl", index, 3)
     _compare_word(b, b.load(b.offset(left, at), U64), b.load(b.offset(right, at), U64), same, differ)
@@ -122,7 +122,7 @@ def _compare_loop(b: Builder, left: Value, right: Value, words: int, same: objec
     b.seal(head)
 
 
-def _compare_word(b: Builder, one: Value, other: Value, same: object, differ: object) -> None:
+def _compare_word(b: Builder, one: Value, other: Value, same: Block, differ: Block) -> None:
     """Go to `same` if the words end equal texts, to `differ` if they differ, else on."""
     # The lowest set bit of this marks the first NUL byte (higher ones may be false marks of a borrow).
     marks = b.op("and", b.op("and", b.op("sub", one, _ONES), b.op("xor", one, _ALL)), _HIGHS)
@@ -131,12 +131,7 @@ def _compare_word(b: Builder, one: Value, other: Value, same: object, differ: ob
     b.place(ended)
     up_to = b.op("xor", marks, b.op("sub", marks, 1))
     rest = b.op("and", b.op("xor", one, other), up_to)
-    b.branch(b.compare("eq", rest, 0), same, differ)  # type: ignore[arg-type]
+    b.branch(b.compare("eq", rest, 0), same, differ)
     b.place(going)
-    b.branch(b.compare("eq", one, other), onward, differ)  # type: ignore[arg-type]
+    b.branch(b.compare("eq", one, other), onward, differ)
     b.place(onward)
-
-
-_ALL = (1 << 64) - 1
-
-__all__ = ["copy_text", "equal_constant", "equal_text", "signed", "store_bytes", "store_text", "U8"]

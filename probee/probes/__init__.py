@@ -29,10 +29,11 @@ _MODULES = {
     "ur": "uprobe",
 }
 
-LATER = (
-    "kprobe k kretprobe kr tracepoint t rawtracepoint rt usdt U fentry f kfunc fexit fr kretfunc profile p "
-    "software s hardware h watchpoint w iter it self test bench"
-).split()
+_LATER = """
+kprobe k kretprobe kr tracepoint t rawtracepoint rt usdt fentry f kfunc fexit fr kretfunc profile p
+software s hardware h watchpoint w iter it self test bench
+"""
+LATER = frozenset(_LATER.split())
 """Spellings of the language's other probe kinds, which this version does not have."""
 
 
@@ -55,7 +56,7 @@ def find(name: str) -> Provider | None:
 
 def is_later(name: str) -> bool:
     """True for a probe kind of the language that this version does not have."""
-    return name in LATER or name.lower() in LATER
+    return name.lower() in LATER
 
 
 def find_near(name: str) -> list[str]:

@@ -1,4 +1,7 @@
-"""interval: a timer on one CPU. `interval:s:1`, `interval:ms:100`, `interval:hz:99`, `interval:1s`, `interval:1000` (ns)."""
+"""interval: a timer on one CPU.
+
+`interval:s:1`, `interval:ms:100`, `interval:us:500`, `interval:hz:99`, `interval:1s`, `interval:1000` (ns).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,9 @@ class _Interval(Provider):
     def expand(self, point: Point, target: Target, pid: int = 0) -> list[Site]:
         period = self._parse_period(point)
         if not 0 < period < _LONGEST:
-            raise self.misspelled(point, f"interval of {period} ns: expected a time of at least 1 ns, below 292 years")
+            raise self.misspelled(
+                point, f"interval of {period} ns: expected a time of at least 1 ns, below 292 years"
+            )
         probe = ":".join((self.name, *point.args))
         return [Site(probe, "", IntervalLink("", period, probe, point.span))]
 
@@ -47,7 +52,9 @@ class _Interval(Provider):
                 return int(match[1][:20]) * UNITS[match[2] or "ns"]
             raise self.misspelled(point, f"expected a time with its unit, got {point.args[0]!r}")
         if len(point.args) != 2:
-            raise self.misspelled(point, f"expected interval:UNIT:N, got {len(point.args)} parts after the name")
+            raise self.misspelled(
+                point, f"expected interval:UNIT:N, got {len(point.args)} parts after the name"
+            )
         unit, count = point.args
         if not (count.isascii() and count.isdigit()) or int(count[:20]) == 0:
             raise self.misspelled(point, f"expected a positive integer as time, got {count!r}")

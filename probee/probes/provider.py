@@ -39,7 +39,8 @@ class Provider:
     """A probe kind. Facts are class attributes, `expand` finds the places of an attach point.
 
     `arguments`: argN can be read. `returns`: retval can be read. `function`: func is known.
-    `task`: the program runs in the traced task, so that a filter on pid makes sense; `links_by_pid`: the link does it.
+    `task`: the program runs in the traced task, so that a filter on pid makes sense; `links_by_pid`: the
+    link does it.
     """
 
     name: str

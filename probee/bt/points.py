@@ -1,0 +1,65 @@
+"""Attach points: which kind of probe is meant, and where it goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.errors import SourceError, TargetError
+from ..base.source import Diagnostic
+from ..probes import find, find_near, is_later
+from ..probes.provider import Point
+from .names import Action
+
+if TYPE_CHECKING:
+    from ..probes.provider import Provider, Site
+    from ..spec.target import Target
+    from . import tree
+
+    Fault = SourceError | TargetError
+
+_KNOWN = "this version has begin, end, interval, uprobe and uretprobe"
+
+
+def resolve_points(script: tree.Script, target: Target, pid: int) -> tuple[list[Action], list[Fault]]:
+    """The probes with the places that they attach to, and what is wrong with attach points."""
+    actions: list[Action] = []
+    faults: list[Fault] = []
+    for probe in script.probes:
+        providers: list[Provider] = []
+        places: list[tuple[Site, ...]] = []
+        for written in probe.points:
+            point = Point(written.provider, written.args, written.text, written.span)
+            try:
+                provider = _find_provider(point)
+                providers.append(provider)
+                places.append(tuple(provider.expand(point, target, pid)))
+            except (SourceError, TargetError) as fault:
+                faults.append(fault)
+        actions.append(Action(probe, tuple(providers), tuple(places)))
+    return actions, faults
+
+
+def _find_provider(point: Point) -> Provider:
+    provider = find(point.provider)
+    if provider is not None:
+        return provider
+    if is_later(point.provider):
+        raise _unknown(point, f"{point.provider} probes are not supported yet", _KNOWN)
+    near = find_near(point.provider)
+    hint = f"did you mean {' or '.join(near)}?" if near else _KNOWN
+    raise _unknown(point, f"Invalid probe type: {point.provider}", hint)
+
+
+def _unknown(point: Point, message: str, hint: str) -> SourceError:
+    return SourceError([Diagnostic("ERROR", message, point.span, hint)])
+
+
+def diagnostics_of(faults: list[Fault]) -> list[Diagnostic]:
+    """What the faults say, to be reported with others."""
+    found: list[Diagnostic] = []
+    for fault in faults:
+        if isinstance(fault, SourceError):
+            found += fault.diagnostics
+        else:
+            found.append(Diagnostic("ERROR", fault.message, fault.span, fault.hint))
+    return found
