@@ -36,6 +36,12 @@ def _lookup(machine: InterpMachine, args: list[int]) -> int:
     return region.address if region is not None else 0
 
 
+def _lookup_percpu(machine: InterpMachine, args: list[int]) -> int:
+    map, cpu = machine.find_map(args[0]), args[2] & _U32
+    region = map.find(_key(machine, map, args[1]), cpu) if cpu < map.copies else None
+    return region.address if region is not None else 0
+
+
 def _update(machine: InterpMachine, args: list[int]) -> int:
     map = machine.find_map(args[0])
     value = machine.memory.read(args[2], map.spec.value_size)
@@ -172,6 +178,7 @@ def _strncmp(machine: InterpMachine, args: list[int]) -> int:
 
 CALLS: dict[str, Call] = {
     "map_lookup_elem": _lookup,
+    "map_lookup_percpu_elem": _lookup_percpu,
     "map_update_elem": _update,
     "map_delete_elem": _delete,
     "ktime_get_ns": lambda m, _: m.time,
