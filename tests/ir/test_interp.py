@@ -228,9 +228,9 @@ def test_percpu_hash(machine: InterpMachine) -> None:
     assert _run(machine, _lookup("percpu", 1)) == 0
     other = _lookup("percpu", 1).replace("elem v1, v0", "percpu_elem v1, v0, v2")
     assert _run(machine, other) == 10  # the key is 1, and so is the CPU
+    assert list(machine.maps["percpu"].items().values()) == [[bytes(8), (10).to_bytes(8, "little")]]
     _run(machine, _update("percpu", 2, 20))
     assert _run(machine, other.replace("const 1\n", "const 2\n")) == 999
-    assert list(machine.maps["percpu"].items().values()) == [[bytes(8), (10).to_bytes(8, "little")]]
 
 
 def test_array(machine: InterpMachine) -> None:
