@@ -143,6 +143,9 @@ def test_dynamic_rpath_is_second_choice() -> None:
     built = ElfBuilder()
     built.dynamic([(DT.RPATH, "/old")])
     assert Elf(built.build()).dynamic.runpath == "/old"
+    built = ElfBuilder()
+    built.dynamic([(DT.RPATH, "/old"), (DT.RUNPATH, "/new")])
+    assert Elf(built.build()).dynamic.runpath == "/new"
 
 
 @pytest.mark.parametrize(
