@@ -33,16 +33,12 @@ KEYWORDS = frozenset(_KEYWORDS.split())
 # A slash before an opening brace ends a predicate, and never divides.
 CLOSE = "/ {"
 
-# White space and comments. Written so that it matches in one way only: looking for what follows it
-# can fail, and trying the other ways would take for ever. (Possessive quantifiers would say that
-# plainly, but Python 3.11 loses its place when an alternative inside one fails.)
-_SPACE = r"[ \t\r\n\f\v]*"
-_COMMENT = r"(?://[^\n]*(?:\n|\Z)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)"
-LAYOUT = f"{_SPACE}(?:{_COMMENT}{_SPACE})*"
+# White space and comments, which match in one way only, so that nothing is tried twice. (Possessive
+# quantifiers would say that plainly, but Python 3.11 loses its place when an alternative inside one fails.)
+_LAYOUT = r"\s*(?:(?://[^\n]*(?:\n|\Z)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)\s*)*"
 
 _GROUPS = (
     ("name", r"[A-Za-z_]\w*"),
-    (CLOSE, rf"/(?={LAYOUT}\{{)"),
     (
         "operator",
         r"<<=|>>=|\+\+|--|->|&&|\|\||<<|>>|\.\.|[-+*/%&|^=!<>]=|[-+*%&|^=!<>~?:;,.()\[\]{}]|/(?!\*)",
@@ -57,7 +53,7 @@ _GROUPS = (
 )
 _KINDS = ("", *(kind for kind, _ in _GROUPS))
 _match: Callable[[str, int], Any] = re.compile(
-    LAYOUT + "(?:" + "|".join(f"({pattern})" for _, pattern in _GROUPS) + ")", re.ASCII
+    _LAYOUT + "(?:" + "|".join(f"({pattern})" for _, pattern in _GROUPS) + ")", re.ASCII
 ).match
 
 # Blocks and expressions may stand in one another this deep; each level costs the parser at most
@@ -99,8 +95,10 @@ class Tokens:
         if index == 1:
             word = match[1]
             self.kind = word if word in KEYWORDS else "name"
-        elif index == 3:
-            self.kind = match[3]
+        elif index == 2:
+            self.kind = match[2]
+            if self.kind == "/" and _match(self.text, self.end)[2] == "{":
+                self.kind = CLOSE
         else:
             self.kind = _KINDS[index]
 
