@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..spec.abi import ProgType
-
 if TYPE_CHECKING:
     from ..kernel.programs import KernelProgram
     from ..spec.bundle import Special
 
 # A raw tracepoint has up to twelve u64 arguments, of which a program that runs by itself reads none.
-_CONTEXT = {ProgType.RAW_TRACEPOINT: bytes(12 * 8)}
+_CONTEXT = bytes(12 * 8)
 
 
 class Done:
@@ -26,5 +24,5 @@ class Done:
 
 def attach(link: Special, program: KernelProgram) -> Done:
     """Run the program now. Raises KernelError."""
-    program.test_run(context=_CONTEXT.get(program.spec.type, b""))
+    program.test_run(context=_CONTEXT)
     return Done()

@@ -57,9 +57,9 @@ def test_an_offset_in_a_maps_value_is_kept(kernel: Kernel) -> None:
     assert list(counters.view().cast("Q")) == [0, 0, 0, 0, 0, 1, 0, 0]
 
 
-def refused(kernel: Kernel, *insns: ebpf.Insn, **more: tuple[LineInfo, ...]) -> LoadError:
+def refused(kernel: Kernel, *insns: ebpf.Insn, lines: tuple[LineInfo, ...] = ()) -> LoadError:
     with pytest.raises(LoadError) as caught:
-        kernel.load(make_program(insns, **more), {})
+        kernel.load(make_program(insns, lines=lines), {})
     return caught.value
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from probee.isa.ebpf import Insn
     from probee.kernel.ring import KernelRing
 
-pytestmark = pytest.mark.kernel
+    Fill = Callable[..., tuple[KernelRing, Callable[[], None]]]
 
-Fill = "Callable[..., tuple[KernelRing, Callable[[], None]]]"
+pytestmark = pytest.mark.kernel
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def kernel() -> Iterator[Kernel]:
 
 
 @pytest.fixture
-def fill(kernel: Kernel) -> Callable[..., tuple[KernelRing, Callable[[], None]]]:
+def fill(kernel: Kernel) -> Fill:
     """`fill(*parts, size=…)`: a ring, and a function that runs a program of those parts."""
 
     def make(*parts: list[Insn], size: int = 1 << 16) -> tuple[KernelRing, Callable[[], None]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from probee.base.errors import FeatureError
+from probee.kernel import procfs
 from probee.kernel import survey as module
 from probee.kernel.features import Answer
 from probee.kernel.survey import find_features, find_level, survey
@@ -72,13 +73,10 @@ def test_another_boot_or_other_privileges_are_asked_anew(
     find_features(["one"], str(tmp_path))
     for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/status"):
         monkeypatch.setattr(
-            module, "read_text", lambda p, path=path: "CapEff: 0\n" if p == path else _plain_read(p)
+            module, "read_text", lambda p, path=path: "CapEff: 0\n" if p == path else procfs.read_text(p)
         )
         find_features(["one"], str(tmp_path))
     assert asked == ["one"] * 3
-
-
-_plain_read = module.read_text
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(asked: list[str], tmp_path: Path) -> None:
