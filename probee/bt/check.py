@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import InternalError, SourceError
 from ..base.record import replace
-from ..base.registry import near_misses
 from ..base.source import Diagnostic
 from ..ctype.types import CType
 from ..funcs.stored import MAP_KINDS, Declared
@@ -18,7 +17,7 @@ from ..spec.values import Aggregate, Tuple
 from . import tree
 from .check_expr import type_of
 from .check_stmt import check_body, check_predicate
-from .names import Action, Checked, Local, MapInfo
+from .names import Action, Checked, Local, MapInfo, did_you_mean
 from .types import describe, merge, settle
 
 if TYPE_CHECKING:
@@ -253,8 +252,7 @@ class Checker:
         )
 
     def near_map(self, name: str) -> str | None:
-        near = near_misses(name, [n for n, info in self.maps.items() if info.value is not None and n != name])
-        return f"did you mean {' or '.join(near)}?" if near else None
+        return did_you_mean(name, [n for n, i in self.maps.items() if i.value is not None and n != name])
 
 
 def _merge_aggregates(current: CType | None, new: CType) -> CType | None:

@@ -8,15 +8,16 @@ from ..ctype.types import VOID, CType
 from ..funcs import find, find_near
 from ..funcs.func import Aggregation, Arg, CallSite, Func, Param
 from . import tree
-from .constants import number_of, text_of
-from .types import describe, is_integer, is_number
+from .constants import number_of, parameter_text, text_of
+from .types import describe, is_integer, is_number, reads_as
 
 if TYPE_CHECKING:
     from .check import Checker
 
 _NAMES = """
 args bswap buf cat cgroup cgroup_path cgroupid ctx curtask debugf errorf fail find getopt jiffies join
-kaddr kptr kstack ksym len macaddr ncpus ntop numaid offsetof path pcomm percpu_kaddr ppid pton rand reg signal sizeof
+kaddr kptr kstack ksym len macaddr ncpus ntop numaid offsetof path pcomm percpu_kaddr ppid pton rand reg
+signal sizeof
 skboutput socket_cookie stack_len strcontains strerror strlen strncmp system tseries unwatch uptr usermode
 username ustack usym warnf
 """
@@ -84,13 +85,18 @@ def _arguments(
     args: list[Arg | None] = []
     for index, node in enumerate(nodes):
         param = found.params[min(index, len(found.params) - 1)]
-        args.append(_argument(c, found, param, node, args))
+        args.append(_argument(c, found, param, node, args, len(nodes)))
     whole = [a for a in args if a is not None]
     return tuple(whole) if len(whole) == len(args) else None
 
 
 def _argument(
-    c: Checker, found: Func, param: Param, node: tree.Expr | tree.TypeName, before: list[Arg | None]
+    c: Checker,
+    found: Func,
+    param: Param,
+    node: tree.Expr | tree.TypeName,
+    before: list[Arg | None],
+    count: int,
 ) -> Arg | None:
     from .check_expr import type_of
 
@@ -98,7 +104,7 @@ def _argument(
         c.error(f"{found.name}() takes no types", node.span)
         return None
     if param.kind in ("map", "entry", "print"):
-        variable = _variable(c, found, param, node)
+        variable = _variable(c, found, param, node, alone=count == 1)
         if variable is not None or param.kind != "print":
             return variable
     if param.kind == "word":
@@ -115,20 +121,21 @@ def _argument(
             return None
         return Arg(node, node.span, VOID, text=text)
     if found.name == "str" and isinstance(node, tree.Positional) and node.number:
-        return Arg(node, node.span, VOID, text=text)
+        return Arg(node, node.span, VOID, text=parameter_text(c, node.number))
     type = type_of(c, node)
     if type is None:
         return None
+    type = reads_as(type) or type
     if param.kind == "number" and number is None:
         c.error(f"{found.name}() expects a constant integer as {param.name}", node.span)
         return None
     if param.kind in ("int", "number") and not (is_integer(type) or is_number(type)):
         c.error(f"{found.name}() only supports integer arguments ({describe(type)} provided)", node.span)
         return None
-    return Arg(node, node.span, type, text=text if isinstance(node, tree.String) else None, number=number)
+    return Arg(node, node.span, type, text=text, number=number)
 
 
-def _variable(c: Checker, found: Func, param: Param, node: tree.Expr) -> Arg | None:
+def _variable(c: Checker, found: Func, param: Param, node: tree.Expr, *, alone: bool) -> Arg | None:
     """An argument that is a map; None, with an error unless any value would do, where it is none."""
     whole = isinstance(node, tree.MapAccess) and not node.keys
     if isinstance(node, tree.MapAccess) and (whole or param.kind == "entry"):
@@ -136,7 +143,7 @@ def _variable(c: Checker, found: Func, param: Param, node: tree.Expr) -> Arg | N
         if info is None or info.value is None:
             c.error(f"Undefined map: {node.name}", node.span, c.near_map(node.name))
             return None if param.kind != "print" else Arg(node, node.span, VOID, variable=node.name)
-        if not whole:
+        if not whole or (param.kind == "entry" and alone):
             c.use_key(node)
         return Arg(node, node.span, info.value, variable=node.name)
     if param.kind != "print":

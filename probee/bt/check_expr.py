@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base.registry import near_misses
 from ..ctype.types import BOOL, INT64, UINT64, Bool, CType, Int, Ptr, Void
 from ..spec.values import Aggregate, Str, Tuple
 from . import tree
 from .check_call import check_call
-from .constants import number_of, text_of
+from .constants import number_of, parameter_text
+from .names import did_you_mean
 from .types import (
     COMPARISONS,
     LOGICAL,
     arithmetic,
     describe,
+    differ_signed,
     is_number,
     is_scalar,
     is_signed,
@@ -56,25 +57,22 @@ def _boolean(c: Checker, expr: tree.Boolean) -> CType:
 
 
 def _positional(c: Checker, expr: tree.Positional) -> CType:
+    """A number if it looks like one, else text."""
     number = number_of(c, expr)
     if number is None:
-        text = text_of(c, expr) or b""
-        c.error(
-            f'${expr.number} used numerically but given "{text.decode("utf-8", "replace")}"',
-            expr.span,
-            f"use str(${expr.number}) to have it as text",
-        )
-        return INT64
+        text = parameter_text(c, expr.number)
+        c.checked.texts[expr] = text
+        return Str(len(text) + 1)
     if expr.number > len(c.params):
         c.warn(f"Positional parameter ${expr.number} is empty or not provided.", expr.span)
+    c.checked.numbers[expr] = number
     return UINT64 if expr.number == 0 else literal_type(number)
 
 
 def _variable(c: Checker, expr: tree.Variable) -> CType | None:
     local = c.find_local(expr.name)
     if local is None:
-        near = near_misses(expr.name, c.visible_locals())
-        hint = f"did you mean {' or '.join(near)}?" if near else None
+        hint = did_you_mean(expr.name, c.visible_locals())
         c.error(f"Undefined or undeclared variable: {expr.name}", expr.span, hint)
         return None
     c.checked.locals[expr] = local
@@ -167,7 +165,7 @@ def type_binary(c: Checker, node: tree.Node, op: str, left: tree.Expr, right: tr
         _refuse(c, node, op, one, other)
         return None
     if op in ("/", "%"):
-        _check_divisor(c, node, left, right, one, other)
+        _check_divisor(c, node, op, left, right, one, other)
     return arithmetic(op, one, other)
 
 
@@ -193,18 +191,16 @@ def _compare_text(c: Checker, node: tree.Node, op: str, one: CType, other: CType
 
 
 def _check_divisor(
-    c: Checker, node: tree.Node, left: tree.Expr, right: tree.Expr, one: CType, other: CType
+    c: Checker, node: tree.Node, op: str, left: tree.Expr, right: tree.Expr, one: CType, other: CType
 ) -> None:
     if number_of(c, right) == 0:
         if number_of(c, left) is not None:
             c.error("division by zero", node.span)
         else:
             c.warn("Divide or modulo by 0: 1 is being used as the result.", right.span)
-    elif one != other and arithmetic("/", one, other) == INT64:
-        c.warn(
-            "signed operands for '/' can lead to undefined behavior (cast to unsigned to silence warning)",
-            node.span,
-        )
+    elif differ_signed(one, other):
+        message = f"signed operands for '{op}' can lead to undefined behavior"
+        c.warn(f"{message} (cast to unsigned to silence warning)", node.span)
 
 
 def _ternary(c: Checker, expr: tree.Ternary) -> CType | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base.bits import signed
 from ..ir.fold import compute
 from ..ir.types import S64
 from . import tree
+from .literals import LiteralError, parse_integer
 
 if TYPE_CHECKING:
     from .check import Checker
@@ -35,24 +35,28 @@ def number_of(c: Checker, expr: object) -> int | None:
 def _parameter(c: Checker, expr: tree.Positional) -> int | None:
     if expr.number == 0:
         return len(c.params)
-    text = c.params[expr.number - 1] if expr.number <= len(c.params) else ""
+    text = parameter_text(c, expr.number).decode("utf-8", "surrogateescape")
     if not text:
         return 0
-    digits = text[1:] if text[0] == "-" else text
     try:
-        value = int(digits, 0) if digits[:1].isdigit() else None
-    except ValueError:
-        value = int(digits, 8) if digits.isdigit() and set(digits) <= set("01234567") else None
-    if value is None or value >= 1 << 64:
+        value, _ = parse_integer(text[text[0] == "-" :])
+    except LiteralError:
         return None
-    return signed(-value, 64) if text[0] == "-" else value
+    if text[0] != "-":
+        return value
+    return -value if value <= 1 << 63 else None
+
+
+def parameter_text(c: Checker, number: int) -> bytes:
+    """Positional parameter `number` (from 1) as it was given; empty where there is none."""
+    text = c.params[number - 1] if number <= len(c.params) else ""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def text_of(c: Checker, expr: object) -> bytes | None:
     """The text that `expr` is, or None where that is not known or it is none."""
     if isinstance(expr, tree.String):
         return expr.value
-    if isinstance(expr, tree.Positional) and expr.number:
-        text = c.params[expr.number - 1] if expr.number <= len(c.params) else ""
-        return text.encode("utf-8", "surrogateescape")
+    if isinstance(expr, tree.Positional) and number_of(c, expr) is None:
+        return parameter_text(c, expr.number)
     return None

@@ -37,6 +37,10 @@ def _string(s: Lowerer, expr: tree.String, place: Place) -> None:
     store_text(s.b, place, expr.value)
 
 
+def _positional(s: Lowerer, expr: tree.Positional, place: Place) -> None:
+    store_text(s.b, place, s.checked.texts[expr])
+
+
 def _call(s: Lowerer, expr: tree.Call | tree.Identifier, place: Place) -> None:
     function, site = s.checked.calls[expr]
     function.lower_into(site, s, place)
@@ -135,6 +139,7 @@ def _cast(s: Lowerer, expr: tree.Cast, place: Place) -> None:
 
 _INTO: dict[type, Callable[[Lowerer, Any, Place], None]] = {
     tree.String: _string,
+    tree.Positional: _positional,
     tree.Call: _call,
     tree.Identifier: _call,
     tree.Variable: _variable,
@@ -203,6 +208,8 @@ def constant_text(s: Lowerer, expr: tree.Expr) -> bytes | None:
     """The text that `expr` is known to be: a literal, or str() of one."""
     if isinstance(expr, tree.String):
         return expr.value
+    if expr in s.checked.texts:
+        return s.checked.texts[expr]
     found = s.checked.calls.get(expr)
     if found is not None and found[0].name == "str":
         return found[1].args[0].text

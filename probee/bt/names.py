@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..base.record import record
+from ..base.registry import near_misses
 from . import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..base.source import Diagnostic, Span
     from ..ctype.types import CType
     from ..funcs.func import CallSite, Func
@@ -50,6 +53,12 @@ class Action:
     probe: tree.Probe
     providers: tuple[Provider, ...]
     sites: tuple[tuple[Site, ...], ...]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """The hint for a name that is none, where one that is looks like it. Of one letter all do."""
+    near = near_misses(name, known) if len(name) > 2 else []
+    return f"did you mean {' or '.join(near)}?" if near else None
 
 
 class Checked:

@@ -8,8 +8,8 @@ that repeating it over a script comes to rest.
 from __future__ import annotations
 
 from ..base.record import record
-from ..ctype.types import BOOL, INT64, UINT64, Bool, CType, Enum, Int, Ptr, Typedef, Void
-from ..spec.values import Aggregate, Avg, Count, Max, Min, Str, Sum, Timestamp, Tuple
+from ..ctype.types import BOOL, INT64, UINT64, Bool, CType, Enum, Int, Ptr, Typedef
+from ..spec.values import Avg, Count, Max, Min, Str, Sum, Timestamp, Tuple
 
 COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
 LOGICAL = frozenset(("&&", "||"))
@@ -145,20 +145,23 @@ def arithmetic(op: str, left: CType, right: CType) -> CType:
         return BOOL
     if isinstance(left, Bool) and isinstance(right, Bool):
         return BOOL
-    one, other = _number(left), _number(right)
-    if isinstance(one, LiteralInt) and not isinstance(other, LiteralInt):
-        one = Int(one.bytes, other.signed)
-    elif isinstance(other, LiteralInt) and not isinstance(one, LiteralInt):
-        other = Int(other.bytes, one.signed)
+    one, other = _same_sign(_number(left), _number(right))
     return INT64 if one.signed or other.signed or op == "-" else UINT64
 
 
-def is_void(type: CType) -> bool:
-    return isinstance(type, Void)
+def _same_sign(one: Int, other: Int) -> tuple[Int, Int]:
+    """Two operands, a literal among them with the sign of the other."""
+    if isinstance(one, LiteralInt) and not isinstance(other, LiteralInt):
+        return Int(one.bytes, other.signed), other
+    if isinstance(other, LiteralInt) and not isinstance(one, LiteralInt):
+        return one, Int(other.bytes, one.signed)
+    return one, other
 
 
-def is_aggregate(type: CType | None) -> bool:
-    return isinstance(type, Aggregate)
+def differ_signed(left: CType, right: CType) -> bool:
+    """True if two operands are of different types and one of them is signed."""
+    one, other = _same_sign(_number(left), _number(right))
+    return (one.signed or other.signed) and (one.bytes, one.signed) != (other.bytes, other.signed)
 
 
 def describe(type: CType) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base.registry import near_misses
 from ..ctype.types import BOOL, VOID, CType, Int, Ptr
 from ..spec.values import Str
+from .names import did_you_mean
 
 if TYPE_CHECKING:
     from . import tree
@@ -26,9 +26,7 @@ def written_type(c: Checker, name: tree.TypeName) -> CType | None:
         return Str(name.length if name.length is not None else c.max_strlen)
     found = _TYPES.get(name.base)
     if found is None:
-        near = near_misses(name.base, _TYPES)
-        hint = f"did you mean {' or '.join(near)}?" if near else None
-        c.error(f'Cannot resolve unknown type "{name.base}"', name.span, hint)
+        c.error(f'Cannot resolve unknown type "{name.base}"', name.span, did_you_mean(name.base, _TYPES))
         return None
     for _ in range(name.pointers):
         found = Ptr(found)

@@ -116,7 +116,7 @@ class Emitter:
             probe=self.site.probe,
             span=call.span,
         )
-        ready = [self._prepare(item) for item in items]
+        ready = self._prepare(items)
         b = self.b
         position = None
         if ring == CONTROL:
@@ -139,10 +139,13 @@ class Emitter:
         b.jump(done)
         b.place(done)
 
-    def _prepare(self, item: Arg) -> Value | None:
-        """The value of an argument that changes something, computed now; else None."""
-        if not self.has_effect(item):
-            return None
+    def _prepare(self, items: tuple[Arg, ...]) -> list[Value | None]:
+        """The values that must be computed before the reservation: up to the last that changes something,
+        since those before it must not see the change. None for the others."""
+        last = max((n for n, item in enumerate(items) if self.has_effect(item)), default=-1)
+        return [self._compute(item) if n <= last else None for n, item in enumerate(items)]
+
+    def _compute(self, item: Arg) -> Value:
         if not in_memory(item.type):
             return self.value(item)
         memory = self.b.slot(align_up(item.type.size + ROOM, 8))

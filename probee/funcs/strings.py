@@ -31,7 +31,7 @@ class StrFunc(Func):
     def check(self, call: CallSite, to: Checking) -> CType:
         source = call.args[0]
         if source.text is not None:
-            return Str(len(source.text) + 1)
+            return Str(len(_constant(call)) + 1)
         if isinstance(source.type, Str):
             return source.type
         if not isinstance(source.type, (Int, Ptr)):
@@ -55,7 +55,7 @@ class StrFunc(Func):
     def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
         source = call.args[0]
         if source.text is not None:
-            store_text(to.b, place, source.text)
+            store_text(to.b, place, _constant(call))
             return
         if isinstance(source.type, Str):
             to.fill(source, place)
@@ -97,6 +97,13 @@ class StrFunc(Func):
         b.jump(done)
         b.place(done)
         return b.read("str length", U64)
+
+
+def _constant(call: CallSite) -> bytes:
+    """The text that str() of a constant is."""
+    text = call.args[0].text or b""
+    limit = call.args[1].number if len(call.args) > 1 else None
+    return text if limit is None else text[: max(limit - 1, 0)]
 
 
 def _longest_read(max_strlen: int) -> int:

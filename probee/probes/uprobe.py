@@ -51,17 +51,20 @@ class _Uprobe(Provider):
     def _places(self, elf: Elf, where: str, point: Point) -> list[tuple[str, str, int]]:
         """(spelling, function, offset in the file) of every place that `where` names."""
         if _NUMBER.fullmatch(where):
-            return [(where, "", int(where, 0))]
-        name, plus, offset = where.rpartition("+")
+            offset = int(where, 0)
+            if elf.address_of(offset) is None:
+                raise TargetError(f"offset {offset:#x} is not in the code of {elf.path}")
+            return [(where, "", offset)]
+        name, plus, past = where.rpartition("+")
         if not plus:
-            name, offset = where, "0"
-        if not _NUMBER.fullmatch(offset) or not name:
+            name, past = where, "0"
+        if not _NUMBER.fullmatch(past) or not name:
             raise self.misspelled(point, f"expected FUNCTION+OFFSET, got {where!r}")
-        if self.returns and plus and int(offset, 0):
+        if self.returns and int(past, 0):
             raise self.misspelled(point, "a return probe takes no offset: it fires when the function returns")
         if "*" in name:
             return _match_functions(elf, name)
-        location = resolve_symbol(elf, name, int(offset, 0))
+        location = resolve_symbol(elf, name, int(past, 0))
         return [(where, name, location.file_offset)]
 
     def _site(self, path: str, text: str, function: str, offset: int, point: Point, pid: int) -> Site:
