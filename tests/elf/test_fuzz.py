@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import resource
 import sys
 import time
@@ -11,19 +12,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from builders.eh_frame import framed
 from builders.elf import ElfBuilder
 from probee.base.errors import FormatError, TargetError
 from probee.elf.consts import DT, PF, PT, SHF, SHN, SHT, STT
+from probee.elf.debuglink import parse_alt_link, parse_debug_link
+from probee.elf.eh_frame import FrameTable, find_function, parse_frame_table
 from probee.elf.file import Elf
 from probee.elf.resolve import resolve_symbol
 
 
 def small(bits: int, little: bool, extended: bool) -> bytes:
     """A file with one of everything that is read."""
-    elf = ElfBuilder(bits=bits, little=little, extended=extended)
-    elf.section(".text", data=bytes(64), address=0x1000, flags=SHF.ALLOC | SHF.EXECINSTR)
+    elf = framed([(0x1000, 16), (0x1010, 16)], bits=bits, little=little, text=64)
+    elf.extended = extended
     elf.section(".interp", data=b"/lib/ld.so\0")
-    elf.load(".text", flags=PF.R | PF.X)
+    elf.section(".gnu_debuglink", data=b"x.debug\0\1\2\3\4")
+    elf.section(".gnu_debugaltlink", data=b"x.dwz\0\1\2\3\4")
+    elf.section(".gnu_debugdata", data=lzma.compress(b"\x7fELF"))
     elf.segment(PT.INTERP, ".interp")
     elf.note("GNU", 3, bytes(20), section=".note.gnu.build-id")
     elf.dynamic([(DT.NEEDED, "libc.so.6")])
@@ -52,6 +58,11 @@ def read_everything(data: bytes) -> None:
     refused(lambda: elf.find_exports("fopen"))
     refused(lambda: elf.find_symbols("main"))
     refused(lambda: sum(1 for _ in elf.iter_functions()))
+    refused(lambda: parse_debug_link(elf))
+    refused(lambda: parse_alt_link(elf))
+    table = refused(lambda: parse_frame_table(elf))
+    if isinstance(table, FrameTable):
+        refused(lambda: find_function(elf, table, 0x1018))
     for name in ("main", "mian", "puts", "table", "fopen@V1"):
         refused(lambda name=name: resolve_symbol(elf, name))
 
@@ -91,8 +102,7 @@ def test_every_truncation(data: bytes) -> None:
         read_everything(data[:size])
 
 
-@pytest.mark.parametrize("data", [SMALL[1], SMALL[6]])
-@pytest.mark.parametrize("value", [0x01, 0xFF])
+@pytest.mark.parametrize(("data", "value"), [(SMALL[1], 0xFF), (SMALL[6], 0x01)])
 def test_every_byte(data: bytes, value: int) -> None:
     for at in range(len(data)):
         read_everything(data[:at] + bytes([value]) + data[at + 1 :])

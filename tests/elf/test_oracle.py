@@ -112,17 +112,19 @@ def check_lookups(path: Path) -> None:
 
 def check_segments(path: Path) -> None:
     row = re.compile(
-        r"  (\S+) +0x([0-9a-f]+) 0x([0-9a-f]+) 0x[0-9a-f]+ 0x([0-9a-f]+) 0x([0-9a-f]+) ([R ][W ][E ])"
+        r"  (\S+) +0x([0-9a-f]+) 0x([0-9a-f]+) 0x[0-9a-f]+ 0x([0-9a-f]+) 0x([0-9a-f]+) ([R ][W ][E ]) (\w+)"
     )
     expected = [found.groups() for line in readelf("-lW", path) if (found := row.match(line))]
     elf = parse(path)
     assert len(expected) == len(elf.segments)
-    for segment, (kind, offset, vaddr, filesz, memsz, flags) in zip(elf.segments, expected, strict=True):
+    for segment, (kind, offset, vaddr, filesz, memsz, flags, align) in zip(
+        elf.segments, expected, strict=True
+    ):
         assert kind in (name_of(PT, segment.type), f"LOOS+{segment.type - 0x60000000:#x}") or kind.startswith(
             "GNU"
         )
-        numbers = [int(x, 16) for x in (offset, vaddr, filesz, memsz)]
-        assert [segment.offset, segment.vaddr, segment.filesz, segment.memsz] == numbers
+        numbers = [int(x, 16) for x in (offset, vaddr, filesz, memsz, align)]
+        assert [segment.offset, segment.vaddr, segment.filesz, segment.memsz, segment.align] == numbers
         assert segment.flags & 7 == sum(f for f, c in zip((PF.R, PF.W, PF.X), flags, strict=True) if c != " ")
 
 
