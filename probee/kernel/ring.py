@@ -11,6 +11,7 @@ A position only grows; its place in the data is its low bits.
 from __future__ import annotations
 
 import mmap
+import os
 from _thread import allocate_lock
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,10 @@ from .maps import KernelMap
 _BUSY_OR_DISCARD = RINGBUF_BUSY | RINGBUF_DISCARD
 _WORD = 4
 _ID_WORD = RINGBUF_HEADER // _WORD
-_FIRST_STRIDES = 16
+_WALK = 8
+
+# Where a CPU may load a record's payload before the header that says it is complete, a fence goes between.
+_LOADS_IN_ORDER = os.uname().machine in ("x86_64", "s390x")
 
 if TYPE_CHECKING:
     Run = tuple[int, int, memoryview]
@@ -80,19 +84,21 @@ class KernelRing:
         """
         end = self.producer() if until is None else min(until, self.producer())
         runs: list[Run] = []
-        position, mask = self._position, self._size - 1
+        position, mask, words, data = self._position, self._size - 1, self._words, self._data
         while position < end:
             at = position & mask
-            word = self._words[at // _WORD]
+            first = at // _WORD
+            word = words[first]
             if word & RINGBUF_BUSY:
                 break
             stride = align_up(RINGBUF_HEADER + (word & ~_BUSY_OR_DISCARD), 8)
             if word & RINGBUF_DISCARD:
                 position += stride
                 continue
-            count = self._run_length(at // _WORD, stride // _WORD, (end - position) // stride)
-            runs.append((stride, count, self._data[at : at + stride * count]))
-            position += stride * count
+            count = self._run_length(first, word, stride // _WORD, (end - position) // stride)
+            span = stride * count
+            runs.append((stride, count, data[at : at + span]))
+            position += span
         self._position = position
         # The payloads must not be read before the headers that say they are complete.
         self._fence()
@@ -110,23 +116,43 @@ class KernelRing:
         """Give the ring's memory up. The map itself stays open."""
         self._consumer = self._producer = self._data = self._words = memoryview(b"")
 
-    def _run_length(self, at: int, stride: int, most: int) -> int:
-        """How many of `most` records of `stride` words from word `at` on are like the first.
+    def _run_length(self, first: int, header: int, stride: int, most: int) -> int:
+        """How many of `most` records of `stride` words from word `first` on are like that one.
 
-        Each header is compared to the next one by two strided views of the same memory, so that no
-        Python code runs once a record; the spans tried grow eightfold, then are halved to the end.
+        The first few are looked at one by one, for streams of mixed events.
         """
-        if stride <= _ID_WORD or most < 2:
+        if most < 2 or header < _WORD:
             return 1
-        known, step = 1, _FIRST_STRIDES
+        words = self._words
+        if not _LOADS_IN_ORDER:
+            self._fence()
+        kind = words[first + _ID_WORD]
+        here = first + stride
+        for count in range(1, min(most, _WALK)):
+            if words[here] != header:
+                return count
+            if not _LOADS_IN_ORDER:
+                self._fence()
+            if words[here + _ID_WORD] != kind:
+                return count
+            here += stride
+        return self._long_run(first, stride, most) if most > _WALK else most
+
+    def _long_run(self, first: int, stride: int, most: int) -> int:
+        """`_run_length` of a run of at least `_WALK`, so that no Python code runs once a record.
+
+        Each header is compared to the next by two strided views of the same memory; the spans tried grow
+        eightfold, the last one is halved until the end of the run is found.
+        """
+        known, step = _WALK, _WALK
         while known < most:
             tried = min(known + step, most)
-            if self._alike(at, stride, known, tried):
+            if self._alike(first, stride, known, tried):
                 known, step = tried, step * 8
                 continue
             while tried - known > 1:
                 middle = (known + tried) // 2
-                if self._alike(at, stride, known, middle):
+                if self._alike(first, stride, known, middle):
                     known = middle
                 else:
                     tried = middle
@@ -139,7 +165,8 @@ class KernelRing:
         words = self._words
         if words[first:last:stride] != words[first + stride : last + 1 : stride]:
             return False
-        self._fence()  # ids are payload
+        if not _LOADS_IN_ORDER:
+            self._fence()  # ids are payload
         first, last = first + _ID_WORD, last + _ID_WORD
         return bool(words[first:last:stride] == words[first + stride : last + 1 : stride])
 
