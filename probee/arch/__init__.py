@@ -1,7 +1,7 @@
 """One `Arch` of data per CPU: registers, calling conventions, layout of `pt_regs`.
 
-    arch               the records Arch and Register, and find("x86_64"), which imports that CPU only
-    x86_64, aarch64    the data, a file per CPU, named after `uname -m`
+arch               the records Arch and Register, and find("x86_64"), which imports that CPU only
+x86_64, aarch64    the data, a file per CPU, named after `uname -m`
 """
 
 from __future__ import annotations
