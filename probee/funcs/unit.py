@@ -22,9 +22,10 @@ CONTROL = "control"
 CONTROL_BYTES = 64 << 10
 """Room for a few thousand control records, of which a script seldom sends more than some a second."""
 
-DATA_BYTES = 16 << 20
-"""Default room for data: at 32 bytes a record it bridges a tenth of a second of five million a second,
-which is longer than a reader is ever kept from its CPU, and is under 1 % of the memory of a small machine."""
+DATA_BYTES = 8 << 20
+"""Default room for data: at 32 bytes a record it bridges 50 ms of five million a second, which is longer
+than a reader is often kept from its CPU. A reader's mapping holds it twice over, and all of that counts
+as its resident memory at once: 16 MiB of the 31 that a traced script takes in all."""
 
 
 @record
