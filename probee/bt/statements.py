@@ -41,7 +41,7 @@ def block_expr(p: Tokens, owner: str = "") -> tree.BlockExpr:
         item = statement(p)
         if isinstance(item, tree.Stmt):
             body.append(item)
-        elif p.kind == "}" and gives_value(item):
+        elif p.kind == "}" and _gives_value(item):
             value = item
         else:
             body.append(_as_statement(item))
@@ -259,7 +259,7 @@ def import_(p: Tokens) -> tree.Import:
     return tree.Import(span, path)
 
 
-def gives_value(item: tree.Expr) -> bool:
+def _gives_value(item: tree.Expr) -> bool:
     """Whether any branch of `item` ends in an expression."""
     while isinstance(item, tree.IfExpr):
         if item.then.value is not None:

@@ -176,7 +176,7 @@ def test_nothing_is_lost(text: str) -> None:
     "text",
     [
         "// a\n/* b\n   c */ k:f // d\n, // e\nk:g // f\n/ a /* g */ / // h\n{ // i\n } // j\n// k",
-        "begin { if a { // b\n f() /* c */; // d\n /* e */ } // f\n else { /* g */ } /* h */ } /* i */ end {}",
+        "begin { if a { // b\n f() /* c */; // d\n /* e */ } // f\n else { /* g */ } /* h */ } /* i */ end{}",
         'config = { // a\n b /* c */ = 1; // d\n } import /* e */ "x"; let @a /* f */ = hash(1); // g',
         "macro m(a /* b */, $c) { /* d */ f(/* e */); // f\n if a { /* g */ 1 } else { 2 /* h */ } }",
         "begin { for /* a */ $i : /* b */ 0..1 /* c */ { } while /* d */ a { } /* e */ { /* f */ } }",
