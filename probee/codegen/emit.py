@@ -81,11 +81,42 @@ class Code:
 
 def emit(function: Function, registers: dict[Value, int], frame_size: int, target: Target) -> Code:
     """The code of `function`. Raises InternalError when a jump is too far for the target."""
+    _skip_empty_blocks(function, registers)
     emitter = _Emitter(registers, frame_size, target.isa)
     for i, block in enumerate(function.blocks):
         follower = function.blocks[i + 1] if i + 1 < len(function.blocks) else None
         emitter.place(block, follower)
     return emitter.finish()
+
+
+def _skip_empty_blocks(function: Function, registers: dict[Value, int]) -> None:
+    """Jump past blocks whose moves all turned out to move nothing."""
+    passed = {block: block.succs[0] for block in function.blocks[1:] if _does_nothing(block, registers)}
+    for block in function.blocks:
+        targets = block.values[-1].targets
+        for i, target in enumerate(targets):
+            seen = {block}
+            while target in passed and target not in seen:
+                seen.add(target)
+                target = passed[target]
+            targets[i] = target
+    function.blocks = [block for block in function.blocks if block not in passed]
+
+
+def _does_nothing(block: Block, registers: dict[Value, int]) -> bool:
+    if block.values[-1].op != "jump" or block.succs[0] is block:
+        return False
+    return all(
+        value.op == "phi"
+        or (
+            value.op == "moves"
+            and all(
+                arg in registers and registers[arg] == registers.get(to)
+                for arg, to in zip(value.args, value.attr, strict=True)
+            )
+        )
+        for value in block.values[:-1]
+    )
 
 
 class _Emitter:

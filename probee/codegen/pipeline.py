@@ -66,6 +66,7 @@ def prepare(function: Function, target: Target) -> None:
     simplify.thread_jumps(function)
     legalize(function, target)
     simplify.merge_common(function)
+    simplify.narrow_stores(function)
     simplify.drop_dead(function)
 
 

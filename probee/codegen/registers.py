@@ -140,7 +140,7 @@ def _fix(fixed: list[int], value: Value, position: int) -> None:
     if value.op == "call":
         for register in _CLOBBERED:
             fixed[register] |= 1 << (position + 1)
-    elif value.op == "moves":
+    elif value.op == "moves" and (len(value.args) > 1 or isinstance(value.attr[0], int)):
         fixed[0] |= 0b111 << position  # the way from memory to memory, and out of circles
     elif value.op == "cmpxchg":
         fixed[0] |= 0b11 << position

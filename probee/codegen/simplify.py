@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ir.helpers import HELPERS
 from ..ir.ops import OPS, PURE
+from ..ir.types import IntType
 from .flow import find_dominators, order_blocks
 
 if TYPE_CHECKING:
@@ -56,6 +57,21 @@ def _key(value: Value) -> Any:
         return None
     args = tuple([("const", a.imm) if a.op == "const" else a for a in value.args])
     return op, value.type, args, value.imm, value.attr
+
+
+def narrow_stores(function: Function) -> None:
+    """A store takes the low bytes of what it is given, so that cutting those out first is for nothing."""
+    for block in function.blocks:
+        for value in block.values:
+            if value.op != "store":
+                continue
+            stored = value.args[1]
+            while stored.op == "ext" and _bits(stored) >= 8 * value.attr:
+                stored = value.args[1] = stored.args[0]
+
+
+def _bits(value: Value) -> int:
+    return value.type.bits if isinstance(value.type, IntType) else 64
 
 
 def drop_dead(function: Function) -> None:
