@@ -56,7 +56,7 @@ WRONG_SCRIPTS = {
     "lhist with a step of nothing": ("BEGIN { @x = lhist(1, 0, 10, ▶0); }", "step"),
     "clear of a number": ("BEGIN { clear(▶1); }", "map"),
     # what a probe offers
-    "retval at the entry": ("uprobe:/bin/true:0x0 { @x = ▶retval; }", "retval"),
+    "retval at the entry": ("uprobe:libc:fopen { @x = ▶retval; }", "retval"),
     "argument of nothing": ("BEGIN { @x = ▶arg0; }", "arg0"),
     "interval without a unit": ("▶interval:5x:1 { }", "interval"),
     "interval of nothing": ("▶interval:s:0 { }", "interval"),
@@ -64,6 +64,7 @@ WRONG_SCRIPTS = {
     "no such file": ("▶uprobe:/nowhere/at/all:main { }", "/nowhere/at/all"),
     "no such library": ("▶uprobe:libnowhere:main { }", "libnowhere"),
     "no such function": ("▶uprobe:libc:fopeen { }", "fopen"),
+    "offset outside of the code": ("▶uprobe:/bin/true:0x0 { }", "0x0"),
     "not an ELF file": ("▶uprobe:/etc/passwd:main { }", "/etc/passwd"),
 }
 
