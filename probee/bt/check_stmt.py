@@ -10,7 +10,7 @@ from ..spec.values import Aggregate
 from . import tree
 from .check_call import check_call
 from .check_expr import check_increment, type_binary, type_of
-from .types import describe, is_scalar, reads_as
+from .types import arithmetic, describe, is_number, is_scalar, literal_type, reads_as
 from .written import written_type
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .check import Checker
+    from .names import MapInfo
 
 
 def check_body(c: Checker, body: tuple[tree.Stmt, ...]) -> None:
@@ -142,7 +143,7 @@ def _assign_map(c: Checker, target: tree.MapAccess, statement: tree.Assign) -> N
     info = c.use_key(target)
     value: CType | None
     if statement.op != "=":
-        value = type_binary(c, statement, statement.op[:-1], target, statement.value)
+        value = _compound_map(c, info, target, statement)
     elif isinstance(statement.value, (tree.Call, tree.Identifier)):
         value = check_call(c, statement.value, assigned=True)
         if value is not None:
@@ -165,6 +166,19 @@ def _assign_map(c: Checker, target: tree.MapAccess, statement: tree.Assign) -> N
             c.assign_map(info, number, statement)
     else:
         c.assign_map(info, value, statement)
+
+
+def _compound_map(c: Checker, info: MapInfo, target: tree.MapAccess, statement: tree.Assign) -> CType | None:
+    """The type of `@x += value`, which may be all that says what `@x` is: nothing counts as 0."""
+    op = statement.op[:-1]
+    if info.value is not None:
+        return type_binary(c, statement, op, target, statement.value)
+    by = type_of(c, statement.value)
+    if by is None or not is_number(by):
+        c.error(f"Undefined map: {target.name}", target.span, c.near_map(target.name))
+        return None
+    c.types[target] = literal_type(0)
+    return arithmetic(op, literal_type(0), by)
 
 
 def _jump(c: Checker, statement: tree.Jump) -> None:

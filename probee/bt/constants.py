@@ -38,8 +38,11 @@ def _parameter(c: Checker, expr: tree.Positional) -> int | None:
     text = parameter_text(c, expr.number).decode("utf-8", "surrogateescape")
     if not text:
         return 0
+    digits = text.removeprefix("-")
+    if not digits[:1].isdecimal():
+        return None
     try:
-        value, _ = parse_integer(text[text[0] == "-" :])
+        value, _ = parse_integer(digits)
     except LiteralError:
         return None
     if text[0] != "-":

@@ -104,7 +104,8 @@ def _increment(s: Lowerer, expr: tree.Increment) -> Value:
     local = s.checked.locals[expr.target]
     assert local.type is not None
     old = s.read_local(local)
-    new = s.b.op("add" if expr.op == "++" else "sub", old, 1, _wide(local.type))
+    wide = _wide(local.type)
+    new = s.b.op("add" if expr.op == "++" else "sub", s.b.ext(old, wide), 1, wide)
     s.write_local(local, new)
     return s.read_local(local) if expr.prefix else old
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from ..spec.values import Aggregate
 
+_SIGN = 1 << 63
+
 
 @record
 class Stats:
@@ -120,10 +122,12 @@ def _merge_sum(type: Any) -> Callable[[list[tuple[int, ...]]], int]:
 
 
 def _merge_extreme(type: Any) -> Callable[[list[tuple[int, ...]]], int]:
-    is_signed, choose = type.signed, min if isinstance(type, Min) else max
+    # As programs keep them (see spec.values.Min), the largest word is the extreme of either kind.
+    flipped = (_SIGN if type.signed else 0) ^ (U64 if isinstance(type, Min) else 0)
 
     def merge(cpus: list[tuple[int, ...]]) -> int:
-        return choose([_number(value, is_signed) for value, is_set in cpus if is_set], default=0)
+        largest = max([word for word, is_set in cpus if is_set], default=None)
+        return 0 if largest is None else _number(largest ^ flipped, type.signed)
 
     return merge
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..ctype.types import CType
-from ..ir.types import U64
+from ..ir.types import S64, U64
 from ..spec.values import Aggregate, Avg, Count, Max, Min, Stats, Sum
 from .func import Aggregation, CallSite, Param, func
 
@@ -78,7 +78,8 @@ class StatsFunc(_Mean):
 class _Extreme(_OfNumber):
     def _encode(self, to: Emitter, value: Value, signed: bool) -> Value:
         """Of two encoded values the unsigned larger one is wanted; 0 is the least."""
-        return to.b.op("xor", value, _SIGN, U64) if signed else to.b.ext(value, U64)
+        wide = to.b.ext(value, S64 if signed else U64)
+        return to.b.op("xor", wide, _SIGN, U64) if signed else wide
 
     def add(self, call: CallSite, to: Emitter, values: list[Value], type: Aggregate, slot: Value) -> None:
         assert isinstance(type, (Min, Max))
@@ -121,4 +122,5 @@ class MinFunc(_Extreme):
     name, type = "min", Min
 
     def _encode(self, to: Emitter, value: Value, signed: bool) -> Value:
-        return to.b.op("xor", value, _SIGN - 1 if signed else (1 << 64) - 1, U64)
+        wide = to.b.ext(value, S64 if signed else U64)
+        return to.b.op("xor", wide, _SIGN - 1 if signed else (1 << 64) - 1, U64)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..ctype.types import BOOL, CType
-from ..ir.types import BOOL as BOOL_REGISTER
 from ..ir.types import U64
 from .func import Arg, CallSite, Func, Param, func
 from .stored import Home, Stored
@@ -40,13 +39,13 @@ class Delete(_Entry):
         if stored.home is Home.CELL:
             return _empty(to, to.cell(stored), stored)
         b = to.b
-        b.write("had", b.const(0, BOOL_REGISTER))
+        b.write("had", b.const(0, U64))
         to.each_slot(stored, lambda slot: _note(to, _empty(to, slot, stored)))
-        return b.read("had", BOOL_REGISTER)
+        return b.compare("ne", b.read("had", U64), 0)
 
 
 def _note(to: Emitter, had: Value) -> None:
-    to.b.write("had", to.b.op("or", to.b.read("had", BOOL_REGISTER), had))
+    to.b.write("had", to.b.op("or", to.b.read("had", U64), to.b.ext(had, U64)))
 
 
 def _empty(to: Emitter, slot: Value, stored: Stored) -> Value:

@@ -12,6 +12,7 @@ from probee.events.aggregate import Histogram, Stats, compile_merge, empty_value
 from probee.spec.values import Avg, Count, Hist, LHist, Max, Min, Sum
 from probee.spec.values import Stats as StatsType
 
+SIGN = 1 << 63
 S64 = st.integers(-(2**63), 2**63 - 1)
 
 
@@ -30,11 +31,14 @@ def test_sums_wrap_at_64_bits(parts: list[int]) -> None:
 
 @given(st.lists(st.tuples(S64, st.booleans()), min_size=1, max_size=4))
 def test_extremes_are_of_the_cpus_that_had_a_value(cpus: list[tuple[int, bool]]) -> None:
-    data = [words(value, is_set) for value, is_set in cpus]
+    def kept(flipped: int) -> list[bytes]:
+        return [words((value ^ flipped) if is_set else 0, is_set) for value, is_set in cpus]
+
     seen = [value for value, is_set in cpus if is_set]
-    assert compile_merge(Min(True))(data) == min(seen, default=0)
-    assert compile_merge(Max(True))(data) == max(seen, default=0)
-    assert compile_merge(Max(False))(data) == max([v % 2**64 for v in seen], default=0)
+    assert compile_merge(Min(True))(kept(~SIGN)) == min(seen, default=0)
+    assert compile_merge(Max(True))(kept(SIGN)) == max(seen, default=0)
+    assert compile_merge(Min(False))(kept(-1)) == min([v % 2**64 for v in seen], default=0)
+    assert compile_merge(Max(False))(kept(0)) == max([v % 2**64 for v in seen], default=0)
 
 
 @pytest.mark.parametrize(

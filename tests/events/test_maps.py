@@ -88,7 +88,7 @@ def test_a_slot_that_has_a_flag() -> None:
     [
         (Count(), (b"\x05" + bytes(7), b"\x06" + bytes(7)), 11),
         (Sum(True), (struct.pack("=q", -5), struct.pack("=q", 2)), -3),
-        (Max(True), (struct.pack("=qQ", -5, 1), struct.pack("=qQ", 0, 0)), -5),
+        (Max(True), (struct.pack("=QQ", -5 + 2**63, 1), struct.pack("=qQ", 0, 0)), -5),
         (INT32, (struct.pack("=i", 2**31 - 1), struct.pack("=i", 1)), -(2**31)),
     ],
 )
