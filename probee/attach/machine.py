@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from ..base.errors import InternalError
 from ..kernel.machine import Kernel
 from ..kernel.programs import KernelProgram
+from ..spec.abi import AttachType
 from ..spec.bundle import IntervalLink, Special, UprobeLink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..spec.bundle import Link
     from ..spec.machine import LinkHandle, ProgramHandle
@@ -32,9 +33,26 @@ class LiveMachine(Kernel):
 
         Raises AttachError, TargetError, FeatureError, and for BEGIN and END KernelError.
         """
-        if not isinstance(program, KernelProgram):
-            raise InternalError(f"program {program.spec.name} is not one of this machine")
         attach: Callable[[Link, KernelProgram], LinkHandle] = import_module(
             f"{__package__}.{KINDS[type(link)]}"
         ).attach
-        return self._own(attach(link, program))
+        return self._own(attach(link, _own(program)))
+
+    def attach_all(self, links: Sequence[Link], program: ProgramHandle) -> list[LinkHandle]:
+        """`attach` for all links of one program; there may be fewer handles than links.
+
+        Places of one file that follow one another share a link of the kernel where it has such links:
+        each link costs tens of milliseconds to close, however many places it has.
+        """
+        places = [link for link in links if isinstance(link, UprobeLink)]
+        if len(places) < len(links) or program.spec.expected_attach != AttachType.TRACE_UPROBE_MULTI:
+            return [self.attach(link, program) for link in links]
+        from .uprobe import attach_together, group_places
+
+        return [self._own(attach_together(group, _own(program))) for group in group_places(places)]
+
+
+def _own(program: ProgramHandle) -> KernelProgram:
+    if not isinstance(program, KernelProgram):
+        raise InternalError(f"program {program.spec.name} is not one of this machine")
+    return program

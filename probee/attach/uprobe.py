@@ -25,6 +25,8 @@ from ..kernel.syscall import explain_refusal, known_errno
 from ..spec.abi import AttachType
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..kernel.programs import KernelProgram
     from ..spec.bundle import UprobeLink
 
@@ -36,28 +38,63 @@ _NO_INSTRUCTION = (errno.ENOEXEC, errno.EOPNOTSUPP)
 
 def attach(link: UprobeLink, program: KernelProgram) -> Fds:
     """Run the program at `link.offset` of the file. Raises AttachError, TargetError, FeatureError."""
-    what = f"attach {link.probe or f'{link.path}+{link.offset:#x}'}"
+    what = f"attach {_spell(link)}"
     try:
         if program.spec.expected_attach == AttachType.TRACE_UPROBE_MULTI:
-            return _attach_multi(what, link, program)
+            return _attach_multi(what, (link,), program)
         event = open_uprobe(what, link.path, link.offset, ret=link.ret, pid=link.pid)
         return attach_event(what, event, program.fd.number, link.cookie)
     except AttachError as error:
-        check_place(link)
+        _check_place(link)
         raise _explained(what, link, error.errno) from error
 
 
-def _attach_multi(what: str, link: UprobeLink, program: KernelProgram) -> Fds:
-    cookies = (link.cookie,) if link.cookie else ()
+def group_places(links: Sequence[UprobeLink]) -> list[list[UprobeLink]]:
+    """Neighbours that one link of the kernel can serve: of the same file, kind and process."""
+    groups: list[list[UprobeLink]] = []
+    for link in links:
+        first = groups[-1][0] if groups else None
+        if first and (first.path, first.ret, first.pid) == (link.path, link.ret, link.pid):
+            groups[-1].append(link)
+        else:
+            groups.append([link])
+    return groups
+
+
+def attach_together(links: Sequence[UprobeLink], program: KernelProgram) -> Fds:
+    """Run the program at all places of a group, by one link. Raises as `attach` does."""
+    if len(links) == 1:
+        return attach(links[0], program)
+    try:
+        return _attach_multi(f"attach {_spell(links[0])} and {len(links) - 1} more", links, program)
+    except AttachError:
+        # The kernel does not say which place it was: the one that fails by itself does.
+        for link in links:
+            attach(link, program).close()
+        raise
+
+
+def _attach_multi(what: str, links: Sequence[UprobeLink], program: KernelProgram) -> Fds:
+    first = links[0]
+    cookies = [link.cookie for link in links] if any(link.cookie for link in links) else ()
     result = try_uprobe_multi(
-        program.fd.number, link.path, (link.offset,), ret=link.ret, pid=link.pid, cookies=cookies
+        program.fd.number,
+        first.path,
+        [link.offset for link in links],
+        ret=first.ret,
+        pid=first.pid,
+        cookies=cookies,
     )
     if result < 0:
-        raise AttachError(what, known_errno(-result))
+        raise AttachError(what, known_errno(-result), hint=explain_refusal(-result))
     return Fds(result)
 
 
-def check_place(link: UprobeLink) -> None:
+def _spell(link: UprobeLink) -> str:
+    return link.probe or f"{link.path}+{link.offset:#x}"
+
+
+def _check_place(link: UprobeLink) -> None:
     """Raise a TargetError if the file, the offset or the process of `link` can't be."""
     try:
         found = os.stat(link.path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,7 @@ def examine() -> Report:
         privileges=privileges,
         answers=answers,
         findings=findings,
-        advice=tuple(_advise(privileges, answers)),
+        advice=tuple(_advise(privileges, answers, findings)),
     )
 
 
@@ -162,12 +163,21 @@ def _find(kind: str, answers: dict[str, Answer], privileges: Privileges) -> Find
     for name in _NEEDS[kind]:
         answer = answers[name]
         if not answer.have:
-            own = answer.errno in _REFUSED and privileges.missing
-            return Finding(kind, False, _NOT_FOR_YOU if own else answer.why, later)
+            if answer.errno in _REFUSED and privileges.missing:
+                return Finding(kind, False, _NOT_FOR_YOU, later)
+            return Finding(kind, False, _too_old(name) or answer.why, later)
     return Finding(kind, True, "", later)
 
 
-def _advise(privileges: Privileges, answers: dict[str, Answer]) -> list[str]:
+def _too_old(name: str) -> str:
+    """That a feature which was tried in vain is of a newer kernel, if it is."""
+    feature, running = FEATURES.find(name), re.match(r"(\d+)\.(\d+)", os.uname().release)
+    if feature is None or running is None or (int(running[1]), int(running[2])) >= feature.since:
+        return ""
+    return f"needs Linux {feature.since[0]}.{feature.since[1]} or newer"
+
+
+def _advise(privileges: Privileges, answers: dict[str, Answer], findings: tuple[Finding, ...]) -> list[str]:
     """What would turn a no into a yes, as far as it is known."""
     advice = []
     lacking = explain(privileges)
@@ -178,7 +188,7 @@ def _advise(privileges: Privileges, answers: dict[str, Answer]) -> list[str]:
     tracefs = answers["tracefs"]
     if "mount" in tracefs.why:
         advice.append(f"for tracepoints, as root: {tracefs.why.split(': ', 1)[1]}")
-    if any("built without" in answer.why for answer in answers.values()):
+    if any("built without" in finding.why for finding in findings):
         advice.append(
             "what the kernel was built without takes another kernel; uprobes and timers need none of it"
         )

@@ -221,6 +221,46 @@ def test_a_pid_given_before_an_exec_still_means_the_process(
     assert counter.count == 23
 
 
+# -- many places at once ------------------------------------------------------------------------
+
+MANY = """
+#include <stdio.h>
+__attribute__((noinline)) int one(int n) { return n + 1; }
+__attribute__((noinline)) int two(int n) { return n + 2; }
+__attribute__((noinline)) int three(int n) { return n + 3; }
+int main(void) {
+    for (int i = 0; i < 2; i++) { getchar(); one(1); two(2); three(3); puts("done"); fflush(stdout); }
+    return 0;
+}
+"""
+
+
+def test_many_places_of_a_program_are_attached_together(
+    counter: Counter, way: AttachType, cc: Callable[..., Path], target: Callable[..., Target]
+) -> None:
+    binary = cc(MANY)
+    traced = target(binary)
+    places = [
+        link(binary, pid=traced.pid, offset=offset_of(binary, name)) for name in ("one", "two", "three")
+    ]
+    returns = [link(binary, pid=traced.pid, ret=True, offset=place.offset) for place in places[:2]]
+    handles = counter.machine.attach_all([*places, *returns], counter.program)
+    assert len(handles) == (2 if way == AttachType.TRACE_UPROBE_MULTI else 5)
+    step(traced)
+    assert counter.count == 5
+    for handle in handles:
+        handle.close()
+    step(traced)
+    assert counter.count == 5
+
+
+def test_one_bad_place_among_many_is_named(counter: Counter, binary: Path) -> None:
+    good, size = offset_of(binary), binary.stat().st_size
+    places = [link(binary, offset=good), link(binary, offset=size + 64), link(binary, offset=good + 1)]
+    with pytest.raises(TargetError, match=f"got {size + 64:#x}"):
+        counter.machine.attach_all(places, counter.program)
+
+
 # -- what goes wrong ----------------------------------------------------------------------------
 
 
