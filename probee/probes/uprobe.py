@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ..base.errors import TargetError
+from ..base.errors import FormatError, TargetError
 from ..elf.resolve import resolve_symbol
 from ..spec.abi import ProgType
 from ..spec.bundle import UprobeLink
@@ -44,7 +44,7 @@ class _Uprobe(Provider):
         try:
             elf = target.files.open_elf(path)
             places = self._places(elf, where, point)
-        except TargetError as error:
+        except (FormatError, TargetError) as error:
             raise TargetError(error.message, span=point.span, hint=error.hint) from None
         return [self._site(path, text, function, offset, point, pid) for text, function, offset in places]
 
