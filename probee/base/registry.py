@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_FAR = 100
+"""The distance of names that only contain what was looked for."""
+
 
 class Registry(Generic[T]):
     """A table of `kind` things by name, filled by modules of `package` when first asked for."""
@@ -47,10 +50,10 @@ def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     for other in known:
         distance = _distance(lowered, other.lower(), max(len(name) // 3, 1))
         if distance is not None:
-            scored.append((distance, other))
+            scored.append((distance, abs(len(other) - len(name)), other))
         elif len(name) >= 4 and lowered in other.lower():
-            scored.append((len(other) - len(name) + 100, other))
-    return [other for _, other in sorted(scored)[:most]]
+            scored.append((_FAR, len(other) - len(name), other))
+    return [other for _, _, other in sorted(scored)[:most]]
 
 
 def _distance(a: str, b: str, limit: int) -> int | None:
