@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from ..base.errors import InternalError, SourceError
 from ..base.record import replace
 from ..base.source import Diagnostic
-from ..ctype.types import CType
+from ..ctype.types import CType, Int
 from ..funcs.stored import MAP_KINDS, Declared
 from ..spec.values import Aggregate, Tuple
 from . import tree
 from .check_expr import type_of
 from .check_stmt import check_body, check_predicate
+from .constants import number_of
 from .names import Action, Checked, Local, MapInfo, did_you_mean
 from .types import describe, merge, settle
 
@@ -180,6 +181,8 @@ class Checker:
 
     def assign_local(self, local: Local, type: CType, node: tree.Node) -> None:
         local.assigned = True
+        if local.fixed and _holds(local.type, number_of(self, node)):
+            return
         merged = merge(local.type, type)
         if merged is None or (local.fixed and not _fits(type, local.type)):
             self.error(
@@ -263,6 +266,15 @@ def _merge_aggregates(current: CType | None, new: CType) -> CType | None:
     if signed is None:
         return current if current == new else None
     return current if signed else new
+
+
+def _holds(room: CType | None, number: int | None) -> bool:
+    """True if a constant is a value of an integer type."""
+    if number is None or not isinstance(room, Int):
+        return False
+    return (
+        -(1 << room.bits - 1) <= number < 1 << room.bits - 1 if room.signed else 0 <= number < 1 << room.bits
+    )
 
 
 def _fits(type: CType, room: CType | None) -> bool:

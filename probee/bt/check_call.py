@@ -141,7 +141,8 @@ def _variable(c: Checker, found: Func, param: Param, node: tree.Expr, *, alone: 
     if isinstance(node, tree.MapAccess) and (whole or param.kind == "entry"):
         info = c.maps.get(node.name)
         if info is None or info.value is None:
-            c.error(f"Undefined map: {node.name}", node.span, c.near_map(node.name))
+            if info is None or not info.tried:
+                c.error(f"Undefined map: {node.name}", node.span, c.near_map(node.name))
             return None if param.kind != "print" else Arg(node, node.span, VOID, variable=node.name)
         if not whole or (param.kind == "entry" and alone):
             c.use_key(node)

@@ -83,7 +83,7 @@ def _variable(c: Checker, expr: tree.Variable) -> CType | None:
 
 def _map(c: Checker, expr: tree.MapAccess) -> CType | None:
     info = c.use_key(expr)
-    if info.value is None:
+    if info.value is None and not info.tried:
         c.error(f"Undefined map: {expr.name}", expr.span, c.near_map(expr.name))
     return info.value
 

@@ -155,8 +155,8 @@ def _assign_map(c: Checker, target: tree.MapAccess, statement: tree.Assign) -> N
     else:
         value = type_of(c, statement.value)
     if value is None:
-        return
-    if isinstance(value, Void):
+        info.tried = True
+    elif isinstance(value, Void):
         c.error("Invalid expression for assignment", statement.value.span)
     elif isinstance(value, Aggregate):
         number = reads_as(value)

@@ -35,7 +35,7 @@ class Local:
 class MapInfo:
     """One `@name`. `keyed` is None while no use has told; `value` is None while nothing was written."""
 
-    __slots__ = ("name", "span", "key", "value", "keyed", "declared")
+    __slots__ = ("name", "span", "key", "value", "keyed", "declared", "tried")
 
     def __init__(self, name: str, span: Span) -> None:
         self.name = name
@@ -44,6 +44,7 @@ class MapInfo:
         self.value: CType | None = None
         self.keyed: bool | None = None
         self.declared: Declared | None = None
+        self.tried = False  # a write of something wrong: that it is never written is not to be said too
 
 
 @record
