@@ -39,6 +39,8 @@ LINK = struct.Struct("=iiIIQ")
 # prog_fd target_fd attach_type flags path offsets ref_ctr_offsets cookies cnt flags pid
 _UPROBE_MULTI = struct.Struct("=iiIIQQQQIIixxxx")
 
+_NO_COOKIE = "a probe can carry a cookie since Linux 5.15"
+
 _ALL_PROCESSES = -1
 _ANY_CPU = -1
 
@@ -136,7 +138,8 @@ def attach_event(what: str, event: Fd, program: int, cookie: int = 0) -> Fds:
             ioctl(number, PERF_EVENT_IOC_SET_BPF, program)
         else:
             fds.close()
-            raise AttachError(what, known_errno(-result), hint=explain_refusal(-result))
+            hint = _NO_COOKIE if result == -errno.EINVAL else explain_refusal(-result)
+            raise AttachError(what, known_errno(-result), hint=hint)
         ioctl(number, PERF_EVENT_IOC_ENABLE, 0)
     except OSError as error:
         fds.close()

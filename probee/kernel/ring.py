@@ -80,7 +80,8 @@ class KernelRing:
         records of `stride` bytes each, one after another: the 8-byte header (u32 length, u32 that
         means nothing here), the payload, padding to 8 bytes. So one `struct.iter_unpack` with a
         format of `stride` bytes ("<8x…") decodes a run. Records shorter than 4 bytes make runs of 1.
-        Discarded records separate runs and are not seen otherwise.
+        Discarded records separate runs and are not seen otherwise; the end of the ring's memory ends
+        a run, too, and a record that crosses it is whole.
         """
         end = self.producer() if until is None else min(until, self.producer())
         runs: list[Run] = []
@@ -95,7 +96,10 @@ class KernelRing:
             if word & RINGBUF_DISCARD:
                 position += stride
                 continue
-            count = self._run_length(first, word, stride // _WORD, (end - position) // stride)
+            # Records that begin in the second mapping are left to the next run, at the start of the first:
+            # pages that are read through both count twice as this process's memory.
+            most = min((end - position) // stride, -((at - self._size) // stride))
+            count = self._run_length(first, word, stride // _WORD, most)
             span = stride * count
             runs.append((stride, count, data[at : at + span]))
             position += span

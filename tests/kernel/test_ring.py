@@ -111,23 +111,25 @@ def test_until_ends_a_read(fill: Fill) -> None:
 def test_room_comes_back_with_release_only(fill: Fill) -> None:
     ring, run = fill(*[send(1, 16)] * 100, size=4096)  # room for 170
     run()
-    assert shape(ring) == [(24, 100)]
+    assert len(ring.read()) == 100
     run()
-    assert shape(ring) == [(24, 70)]
+    assert len(ring.read()) == 70
     ring.release()
     run()
-    assert shape(ring) == [(24, 100)]
+    assert len(ring.read()) == 100
 
 
-def test_a_run_goes_on_across_the_end_of_the_memory(fill: Fill) -> None:
+def test_records_go_on_across_the_end_of_the_memory(fill: Fill) -> None:
     ring, run = fill(*(send(3, 16, n) for n in range(100)), size=4096)
+    crossed = 0
     for _ in range(50):
         run()
-        ((_, count, memory),) = ring.read_runs()
-        assert count == 100
-        assert [v for _, v in struct.iter_unpack("=8xI4xQ", memory)] == list(range(100))
-        del memory
+        runs = ring.read_runs()
+        crossed += len(runs) - 1
+        assert [v for *_, m in runs for _, v in struct.iter_unpack("=8xI4xQ", m)] == list(range(100))
+        del runs
         ring.release()
+    assert crossed == 50 * 2400 // 4096
 
 
 def test_wait_tells_records_from_time(fill: Fill, kernel: Kernel) -> None:
