@@ -10,6 +10,7 @@ The system calls are made here by hand, so that no test is skipped because probe
 from __future__ import annotations
 
 import ctypes
+import ctypes.util
 import functools
 import os
 import platform
@@ -103,6 +104,10 @@ def _bpf_conformance() -> bool:
     return Path(os.environ.get("BPF_CONFORMANCE_DIR", "/nonexistent"), "tests", "add.data").exists()
 
 
+def _libpcap() -> bool:
+    return ctypes.util.find_library("pcap") is not None
+
+
 def _llvm() -> bool:
     return all(shutil.which(name) for name in ("llvm-mc", "llvm-objdump", "llvm-objcopy"))
 
@@ -125,6 +130,7 @@ FEATURES = {
         Feature("binutils", "the commands readelf, objcopy and strip", _binutils),
         Feature("btf", "a readable /sys/kernel/btf/vmlinux", _btf),
         Feature("bpf_conformance", "BPF_CONFORMANCE_DIR, where that suite is checked out", _bpf_conformance),
+        Feature("libpcap", "the library libpcap", _libpcap),
         Feature("llvm", "the commands llvm-mc, llvm-objdump and llvm-objcopy", _llvm),
         Feature("ldcache", "a readable /etc/ld.so.cache", _ldcache),
     )

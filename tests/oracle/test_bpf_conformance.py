@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from oracle.bpf_conformance_plugin import run
 from probee.base.errors import FormatError
 from probee.isa.asm import assemble
 from probee.isa.disasm import Syntax, render_program
 from probee.isa.ebpf import Insn, decode
+
+from .bpf_conformance_plugin import run
 
 pytestmark = pytest.mark.needs("bpf_conformance")
 

@@ -42,7 +42,8 @@ def _converted(
     vm.world.cpu, vm.network = ABOUT.cpu, ABOUT.network
     fields = {
         4: ABOUT.pkttype, 8: ABOUT.mark, 12: ABOUT.queue, 16: _swapped(ABOUT.protocol),
-        20: ABOUT.vlan_present, 24: ABOUT.vlan_tci, 28: _swapped(ABOUT.vlan_tpid), 40: ABOUT.ifindex, 68: ABOUT.rxhash,
+        20: ABOUT.vlan_present, 24: ABOUT.vlan_tci, 28: _swapped(ABOUT.vlan_tpid),
+        40: ABOUT.ifindex, 68: ABOUT.rxhash,
     }  # fmt: skip
     program = vm.load_insns(convert_filter(insns, level=level, pcap=pcap).insns)
     return program.run_context(socket_context(packet, fields), packet) & 0xFFFFFFFF

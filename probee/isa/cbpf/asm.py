@@ -146,7 +146,7 @@ def _parse_operation(word: str, operand: str) -> tuple[int, int]:
         return (Op.ST if word == "st" else Op.STX), _number(memory[1])
     constant = re.fullmatch(_CONSTANT, operand)
     if word == "ret":
-        if operand in ("a", "%a"):
+        if operand in ("a", "%a", ""):  # libpcap writes it without an operand
             return Op.RET_A, 0
         if constant:
             return Op.RET_K, _number(constant[1])

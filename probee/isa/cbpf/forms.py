@@ -72,7 +72,7 @@ FORMS: dict[int, Form] = {
         *_jump("JGE", "jge", ">="),
         *_jump("JSET", "jset", "&"),
         Form(Op.RET_K, "ret", "#{s}", "#{k}", "return {k}"),
-        Form(Op.RET_A, "ret", "a", "a", "return A"),
+        Form(Op.RET_A, "ret", "", "a", "return A"),
         Form(Op.TAX, "tax", "", "", "X = A"),
         Form(Op.TXA, "txa", "", "", "A = X"),
     )
