@@ -22,6 +22,7 @@ from .abi import (
     Cmd,
     PerfBit,
 )
+from .cpus import online_cpus
 from .fd import Fd, Fds
 from .procfs import read_text
 from .syscall import address, bpf, explain_refusal, known_errno, perf_event_open
@@ -113,7 +114,7 @@ def open_uprobe(what: str, path: str, offset: int, *, ret: bool, pid: int = 0) -
         pmu_type("uprobe"),
         pmu_bit("uprobe", "retprobe") if ret else 0,
         pid=pid or _ALL_PROCESSES,
-        cpu=_ANY_CPU if pid else 0,  # with no pid, the CPU says where it counts, not where it fires
+        cpu=_ANY_CPU if pid else online_cpus()[0],  # where it is counted; it fires on every CPU
         config1=address(name),
         config2=offset,
     )

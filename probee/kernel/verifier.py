@@ -39,6 +39,7 @@ _WORDS = (
     (r"The sequence of \d+ jumps is too complex", "the program has too many branches in a row"),
     (r"combined stack size of", "the program needs more than 512 bytes of stack"),
     (r"unreachable insn (\d+)", r"instruction \1 can never be reached"),
+    (r"(?:invalid|unknown) func unknown#(\d+)", r"this kernel does not know helper \1"),
     (r"(?:invalid|unknown) func (\S+)#\d+", r"this kernel has no helper \1 for this kind of program"),
     (r"program of this type cannot use helper (\S+)#\d+", r"this kind of program has no helper \1"),
     (r"cannot call GPL-restricted function", "a helper is reserved for programs under the GPL"),

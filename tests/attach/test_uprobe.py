@@ -36,9 +36,16 @@ SOURCE = """
 
 __attribute__((noinline)) long hit(long n) { return n + 1; }
 
+static pthread_barrier_t barrier;
+
 static void *work(void *times) {
     for (long i = 0; i < (long)times; i++) hit(i);
     return NULL;
+}
+
+static void *wait_and_work(void *times) {
+    pthread_barrier_wait(&barrier);
+    return work(times);
 }
 
 /* target THREADS TIMES MODE...: at each line of input, do what the next MODE says */
@@ -51,6 +58,14 @@ int main(int argc, char **argv) {
         switch (argv[mode][0]) {
         case 'r':
             for (int i = 0; i < threads; i++) pthread_create(&ids[i], NULL, work, (void *)times);
+            for (int i = 0; i < threads; i++) pthread_join(ids[i], NULL);
+            break;
+        case 's':
+            pthread_barrier_init(&barrier, NULL, threads + 1);
+            for (int i = 0; i < threads; i++) pthread_create(&ids[i], NULL, wait_and_work, (void *)times);
+            break;
+        case 'j':
+            pthread_barrier_wait(&barrier);
             for (int i = 0; i < threads; i++) pthread_join(ids[i], NULL);
             break;
         case 'f':
@@ -141,6 +156,16 @@ def test_no_call_of_any_thread_is_missed(
     counter.machine.attach(link(binary, pid=traced.pid, ret=ret), counter.program)
     step(traced)
     assert counter.count == 4 * 5003
+
+
+def test_threads_that_are_there_already_are_traced(
+    counter: Counter, binary: Path, target: Callable[..., Target]
+) -> None:
+    traced = target(binary, 3, 23, "s", "j")
+    step(traced)
+    counter.machine.attach(link(binary, pid=traced.pid), counter.program)
+    step(traced)
+    assert counter.count == 69
 
 
 def test_a_pid_leaves_other_processes_of_the_file_alone(

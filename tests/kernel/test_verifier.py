@@ -80,6 +80,7 @@ def test_a_new_report_without_a_reason_still_has_its_title() -> None:
         ("R3 !read_ok", "register r3 is read before it is set"),
         ("R1 invalid mem access 'scalar'", "a number is used as an address"),
         ("R1 invalid mem access 'inv'", "a number is used as an address"),
+        ("invalid func unknown#999", "this kernel does not know helper 999"),
         ("unknown func bpf_loop#181", "this kernel has no helper bpf_loop for this kind of program"),
         (
             "program of this type cannot use helper bpf_probe_write_user#36",
