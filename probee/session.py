@@ -165,7 +165,7 @@ class Session:
     def wait(self, timeout: float, sleep: Callable[[float], object]) -> None:
         """Wait for events, `timeout` seconds at most. In a flood, only a moment by `sleep`: while we
         are behind no program has to wake us."""
-        if self._busy:
+        if self._busy or (self._stream is not None and self._stream.is_behind):
             sleep(_PAUSE)
         else:
             self.machine.wait(self._rings, timeout)

@@ -71,6 +71,11 @@ class Stream:
             yield self._pending.pop(0)[1]
         yield from self._read_data(end)
 
+    @property
+    def is_behind(self) -> bool:
+        """True while a control event waits for data before it: no program will wake us for that."""
+        return bool(self._pending)
+
     def discard(self) -> None:
         """Drop every event sent so far, also the control events that were not due yet."""
         for ring in (self._control, self._data):
