@@ -29,8 +29,11 @@ _MODULES = {
     "ur": "uprobe",
 }
 
+_SHORT = 2
+"""Letters of the longest short form. `u` is uprobe, `U` is usdt."""
+
 _LATER = """
-kprobe k kretprobe kr tracepoint t rawtracepoint rt usdt fentry f kfunc fexit fr kretfunc profile p
+kprobe k kretprobe kr tracepoint t rawtracepoint rt usdt U fentry f kfunc fexit fr kretfunc profile p
 software s hardware h watchpoint w iter it self test bench
 """
 LATER = frozenset(_LATER.split())
@@ -50,15 +53,15 @@ PROVIDERS: Registry[Provider] = Registry("probe kind", _load)
 
 
 def find(name: str) -> Provider | None:
-    """The probe kind called `name`, in any case, long or short; or None."""
-    return PROVIDERS.find(name.lower())
+    """The probe kind called `name`: in any case, or as its short form in its own; None if there is none."""
+    return PROVIDERS.find(name.lower() if len(name) > _SHORT else name)
 
 
 def is_later(name: str) -> bool:
     """True for a probe kind of the language that this version does not have."""
-    return name.lower() in LATER
+    return (name.lower() if len(name) > _SHORT else name) in LATER
 
 
 def find_near(name: str) -> list[str]:
     """Names of probe kinds that look like `name`, nearest first."""
-    return near_misses(name, [n for n in _MODULES if len(n) > 2])
+    return near_misses(name, [n for n in _MODULES if len(n) > _SHORT])

@@ -1,0 +1,204 @@
+"""Attach points: spellings, places, links, and what is wrong with those that are none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from builders.scripts import PROGRAM, FakeFiles, Script, complaints, errors, make_target
+from probee.base.errors import SourceError, TargetError
+from probee.base.source import Source
+from probee.bt.compile import compile_script
+from probee.probes import find, find_near, is_later
+from probee.probes.provider import Point
+from probee.spec.abi import ProgType
+from probee.spec.bundle import IntervalLink, Link, Special, UprobeLink
+
+# The code of FakeFiles' program begins one page into the file.
+CODE = 0x1000
+
+
+def _links(text: str, **options: Any) -> tuple[Link, ...]:
+    return compile_script(Source("stdin", text), make_target(), **options).bundle.links
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [
+        ("begin", "begin"),
+        ("BEGIN", "begin"),
+        ("End", "end"),
+        ("i", "interval"),
+        ("Interval", "interval"),
+        ("u", "uprobe"),
+        ("UPROBE", "uprobe"),
+        ("ur", "uretprobe"),
+        ("uretprobe", "uretprobe"),
+    ],
+)
+def test_spellings(spelling: str, name: str) -> None:
+    found = find(spelling)
+    assert found is not None
+    assert found.name == name
+
+
+def test_names_that_are_none() -> None:
+    assert find("kprobe") is None
+    assert is_later("kprobe")
+    assert is_later("KPROBE")
+    assert is_later("U")
+    assert find("U") is None
+    assert not is_later("kprobr")
+    assert find_near("uporbe") == ["uprobe"]
+
+
+def test_begin_and_end() -> None:
+    assert _links("BEGIN { } end { } begin { }") == (
+        Special("begin_1", "begin", "begin"),
+        Special("end_2", "end", "end"),
+        Special("begin_3", "begin", "begin"),
+    )
+    assert [p.type for p in Script("BEGIN { }").bundle.programs] == [ProgType.RAW_TRACEPOINT]
+
+
+@pytest.mark.parametrize(
+    ("point", "period"),
+    [
+        ("interval:s:1", 10**9),
+        ("i:ms:100", 10**8),
+        ("i:us:5", 5_000),
+        ("i:hz:99", 10**9 // 99),
+        ("i:1s", 10**9),
+        ("i:250ms", 250_000_000),
+        ("i:2m", 120 * 10**9),
+        ("i:1000", 1_000),
+    ],
+)
+def test_intervals(point: str, period: int) -> None:
+    script = Script(f"{point} {{ }}")
+    (link,) = script.bundle.links
+    assert isinstance(link, IntervalLink)
+    assert (link.period, link.program) == (period, "interval_1")
+    assert link.probe == "interval:" + point.partition(":")[2]
+    assert script.bundle.programs[0].type == ProgType.PERF_EVENT
+
+
+@pytest.mark.parametrize(
+    ("point", "message"),
+    [
+        ("begin:x", "begin takes no arguments, got 'x'"),
+        ("interval", "expected interval:UNIT:N, got 0 parts after the name"),
+        ("interval:s", "expected a time with its unit, got 's'"),
+        ("interval:s:x", "expected a positive integer as time, got 'x'"),
+        ("interval:s:0", "expected a positive integer as time, got '0'"),
+        ("interval:h:1", "'h' is not an accepted unit: expected s, ms, us or hz"),
+        ("interval:s:1:2", "expected interval:UNIT:N, got 3 parts after the name"),
+        ("interval:0", "interval of 0 ns: expected a time of at least 1 ns, below 292 years"),
+        ("interval:hz:2000000000", "interval of 0 ns: expected a time of at least 1 ns, below 292 years"),
+        ("uprobe:main", "expected uprobe:PATH:FUNCTION, got 'uprobe:main'"),
+        ("uprobe:program:main+x", "expected FUNCTION+OFFSET, got 'main+x'"),
+        (
+            "uretprobe:program:main+4",
+            "a return probe takes no offset: it fires when the function returns",
+        ),
+        ("kprobe:f", "kprobe probes are not supported yet"),
+        ("nothing:f", "Invalid probe type: nothing"),
+    ],
+)
+def test_malformed_attach_points(point: str, message: str) -> None:
+    assert complaints(f"{point} {{ }}") == [(point, message)]
+
+
+def test_a_malformed_attach_point_says_how_it_is_done() -> None:
+    assert [d.hint for d in errors("uprobe:main { }")] == [
+        "usage: uprobe:PATH:FUNCTION, uprobe:PATH:FUNCTION+OFFSET"
+    ]
+    assert [d.hint for d in errors("uporbe:program:main { }")] == ["did you mean uprobe?"]
+
+
+@pytest.mark.parametrize(
+    ("point", "probe", "offset", "ret"),
+    [
+        ("uprobe:/bin/program:main", "uprobe:/bin/program:main", 0, False),
+        ("u:program:read_line", "uprobe:/bin/program:read_line", 0x40, False),
+        ("u:program:read_line+4", "uprobe:/bin/program:read_line+4", 0x44, False),
+        ("u:program:read_line+0x10", "uprobe:/bin/program:read_line+0x10", 0x50, False),
+        (f"u:program:{CODE + 0x80:#x}", "uprobe:/bin/program:0x1080", 0x80, False),
+        ("uretprobe:program:close_file", "uretprobe:/bin/program:close_file", 0xC0, True),
+    ],
+)
+def test_places_of_functions(point: str, probe: str, offset: int, ret: bool) -> None:
+    (link,) = _links(f"{point} {{ }}", pid=42)
+    assert isinstance(link, UprobeLink)
+    assert (link.probe, link.path, link.offset, link.ret, link.pid) == (
+        probe,
+        PROGRAM,
+        CODE + offset,
+        ret,
+        42,
+    )
+    assert link.span is not None
+    assert link.span.text == point
+
+
+def test_one_program_serves_all_matches_that_need_not_tell_which() -> None:
+    bundle = Script("uprobe:program:read_* { @x++; print(1); }").bundle
+    assert [p.name for p in bundle.programs] == ["uprobe_1"]
+    assert [(link.program, link.probe) for link in bundle.links] == [
+        ("uprobe_1", "uprobe:/bin/program:read_all"),
+        ("uprobe_1", "uprobe:/bin/program:read_line"),
+    ]
+    assert bundle.events[0].probe == "uprobe:program:read_*"
+
+
+@pytest.mark.parametrize(
+    ("point", "message", "hint"),
+    [
+        (
+            "u:/bin/nothing:main",
+            "uprobe target file '/bin/nothing' does not exist or is not executable",
+            None,
+        ),
+        (
+            "u:nothing:main",
+            "uprobe target file 'nothing' does not exist or is not executable",
+            "give the path, or a library's short name such as libc",
+        ),
+        ("u:program:mian", "no function mian in /bin/program", "did you mean main?"),
+        ("u:program:write_*", "no function matches 'write_*' in /bin/program", None),
+        ("u:program:0x10", "offset 0x10 is not in the code of /bin/program", None),
+        ("u:program:main+0x40", "offset 64 is past the end of main (size 64) in /bin/program", None),
+    ],
+)
+def test_things_that_are_not_there(point: str, message: str, hint: str | None) -> None:
+    with pytest.raises(TargetError) as caught:
+        Script(f"{point} {{ }}")
+    error = caught.value
+    assert (error.message, error.hint) == (message, hint)
+    assert error.span is not None
+    assert error.span.text == point
+
+
+def test_what_is_not_there_is_told_together_with_what_is_wrong() -> None:
+    assert complaints("u:program:mian { foo(); } u:x:y { }") == [
+        ("u:program:mian", "no function mian in /bin/program"),
+        ("foo", "Unknown function: 'foo'"),
+        ("u:x:y", "uprobe target file 'x' does not exist or is not executable"),
+    ]
+    with pytest.raises(SourceError) as caught:
+        Script("u:program:mian { } u:x:y { }")
+    assert len(caught.value.diagnostics) == 2
+
+
+def test_every_kind_says_how_it_is_written() -> None:
+    for name in ("begin", "interval", "uprobe", "uretprobe"):
+        found = find(name)
+        assert found is not None
+        assert found.usage.startswith(name)
+        with pytest.raises((SourceError, TargetError)):
+            found.expand(Point(name, ("", "", ""), name), make_target())
+
+
+def test_the_made_up_machine_has_one_program() -> None:
+    assert FakeFiles().find_program("program") == PROGRAM
