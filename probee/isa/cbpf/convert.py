@@ -22,7 +22,6 @@ from ..ebpf import (
     End,
     Insn,
     Jump,
-    Mode,
     Size,
     alu_imm,
     alu_reg,
@@ -79,6 +78,8 @@ class _To:
 @record
 class Conversion:
     """`insns` are the program's; `starts[i]` is where classic instruction `i` begins in them.
+
+    Instructions that nothing leads to became nothing.
 
     Before `starts[0]` stands the prologue. No instruction takes two slots, so indices are slots.
     """
@@ -212,7 +213,8 @@ def convert_filter(
     """
     (check_seccomp if seccomp else check_filter)(insns)
     converter = _Converter(level, seccomp, pcap)
-    pieces = [converter.lower(insn, index) for index, insn in enumerate(insns)]
+    reached = find_reached(insns)
+    pieces = [converter.lower(insn, at) if reached[at] else [] for at, insn in enumerate(insns)]
     starts, at = [], len(PROLOGUE)
     for piece in pieces:
         starts.append(at)
@@ -232,6 +234,17 @@ def convert_filter(
     return Conversion(tuple(out), tuple(starts))
 
 
-def reads_packet(insns: Sequence[Insn]) -> bool:
-    """True when a program uses LD_ABS or LD_IND, which only some program types may."""
-    return any(insn.code & 0xE7 in (Mode.ABS, Mode.IND) for insn in insns)
+def find_reached(insns: Sequence[Sock]) -> list[bool]:
+    """Which instructions some path leads to. The verifier refuses programs that hold others."""
+    reached = [False] * len(insns)
+    reached[0] = True
+    for index, insn in enumerate(insns):
+        if not reached[index]:
+            continue
+        if insn.code in JUMPS:
+            reached[index + 1 + insn.jt] = reached[index + 1 + insn.jf] = True
+        elif insn.code == Op.JA:
+            reached[index + 1 + insn.k] = True
+        elif insn.code not in (Op.RET_K, Op.RET_A):
+            reached[index + 1] = True
+    return reached

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..disasm import render_insn
 from ..ebpf import CALL, Class, Mode
 from ..helpers import find_helper_name
-from .convert import convert_filter
+from .convert import convert_filter, find_reached
 from .forms import EXTRAS
 from .insn import ABSOLUTE, INDIRECT, JUMPS, Op, find_ancillary
 from .text import render_meaning, render_sock
@@ -62,6 +62,7 @@ def list_changes(insns: Sequence[Sock], conversion: Conversion) -> list[str]:
     """Sentences, of those that are true of this filter."""
     codes = {insn.code for insn in insns}
     grown = len(conversion.insns) - conversion.starts[0]
+    dead = find_reached(insns).count(False)
     changes = [
         f"{len(insns)} instructions became {grown}, and {conversion.starts[0]} that come first.",
         "Registers, 2 → 10: A is r0, which is also what the program returns; X is r7; r6 keeps the context, "
@@ -69,6 +70,10 @@ def list_changes(insns: Sequence[Sock], conversion: Conversion) -> list[str]:
         "Width, 32 → 64 bits: A and X stay numbers of 32 bits, since operations on w registers clear the "
         "upper half.",
     ]
+    if dead:
+        changes.append(
+            f"{dead} that nothing leads to are left out: the verifier refuses programs that hold such."
+        )
     if codes & JUMPS:
         changes.append(
             "Jumps: classic ones name both ways (jt, jf), extended ones go on with the next instruction when "

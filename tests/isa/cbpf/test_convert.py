@@ -40,6 +40,7 @@ def test_conversions_are_programs_of_their_level(insns: list[Sock], level: int) 
         ("div x\nret a", ["if r7 != 0 goto +2", "w0 = 0", "exit", "w0 /= w7", "exit"]),
         ("jeq #1, 1, 2\nret #0\nret #1", ["if r0 != 1 goto +2", "w0 = 0", "exit", "w0 = 1", "exit"]),
         ("ja 1\nret #0", ["goto +0", "w0 = 0", "exit"]),
+        ("ja end\nret #1\nend: ret #2", ["goto +0", "w0 = 2", "exit"]),
         ("ld rand\nret a", ["call 7", "exit"]),
         ("ld proto\nret a", ["w0 = *(u32 *)(r6 + 16)", "r0 = be16 r0", "exit"]),
         ("st M[3]\nldx M[3]\nret a", ["*(u32 *)(r10 - 16) = w0", "w7 = *(u32 *)(r10 - 16)", "exit"]),
