@@ -9,10 +9,10 @@ import os
 import shlex
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 from .base.errors import ProbeeError, UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -7,7 +7,6 @@ Events are typed values, maps are readable while the script runs, and whatever e
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
 
 from .base.errors import TargetError
 from .base.record import record
@@ -16,9 +15,10 @@ from .events.batch import Decoder
 from .events.decode import Form
 from .session import compile_source, open_machine, survey_system
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Self
+    from typing import Any, Self
 
     from .events.batch import Batch
 

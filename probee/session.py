@@ -7,13 +7,13 @@ caller's business. Whatever it makes, `close` takes away again, also after an ex
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from .events.losses import Losses
 from .events.maps import open_variable
 from .events.stream import Stream
 from .spec.bundle import Special, UprobeLink
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, Self

@@ -6,12 +6,11 @@ also when the CPU is idle.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..kernel.abi import PerfSoftware, PerfType
 from ..kernel.cpus import online_cpus
 from ..kernel.perf import attach_event, open_event
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..kernel.fd import Fds
     from ..kernel.programs import KernelProgram

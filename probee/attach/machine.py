@@ -7,7 +7,6 @@ the reverse. So `LiveMachine` is a `Kernel` with one method more.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from ..base.errors import InternalError
 from ..kernel.machine import Kernel
@@ -15,6 +14,7 @@ from ..kernel.programs import KernelProgram
 from ..spec.abi import AttachType
 from ..spec.bundle import IntervalLink, Special, UprobeLink
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

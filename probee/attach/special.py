@@ -5,8 +5,7 @@ Nothing is attached, so there is nothing that another process could trigger.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..kernel.programs import KernelProgram
     from ..spec.bundle import Special

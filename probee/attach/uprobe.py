@@ -16,7 +16,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from ..base.errors import AttachError, KernelError, TargetError
 from ..kernel.fd import Fds
@@ -24,6 +23,7 @@ from ..kernel.perf import attach_event, open_uprobe, try_uprobe_multi
 from ..kernel.syscall import explain_refusal, known_errno
 from ..spec.abi import AttachType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

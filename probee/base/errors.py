@@ -17,8 +17,8 @@ Messages are lower case, thing first, *expected* before *got*. Reasons are never
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -8,17 +8,17 @@ made. The standard module takes 18 ms to import and 0.75 ms a class, most of the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
-
+# `typing` takes 4 ms to import: a tenth of the start-up of a one-liner.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import dataclass_transform
+    from typing import Any, TypeVar, dataclass_transform
+
+    T = TypeVar("T")
 else:
 
     def dataclass_transform(**_: Any) -> Any:
         return lambda decorator: decorator
 
-
-T = TypeVar("T")
 
 _FIELDS = "__record_fields__"
 _DEFAULTS = "__record_defaults__"

@@ -6,18 +6,29 @@ so that a script pays only for what it names.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Generic, TypeVar
 
-T = TypeVar("T")
+    T = TypeVar("T")
+
+    class Typed(Generic[T]):
+        pass
+
+else:
+    T = None
+
+    class Typed:
+        def __class_getitem__(cls, _):
+            return cls
+
 
 _FAR = 100
 """The distance of names that only contain what was looked for."""
 
 
-class Registry(Generic[T]):
+class Registry(Typed[T]):
     """A table of `kind` things by name, filled by modules of `package` when first asked for."""
 
     def __init__(self, kind: str, load: Callable[[str], object] | None = None) -> None:

@@ -7,12 +7,11 @@ slash before its first colon (what follows is a predicate then; after a colon it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.source import Span
 from . import tree
 from .lexer import CLOSE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .lexer import Tokens
 

@@ -6,8 +6,6 @@ until nothing widens any more; what the last round finds wrong is what is wrong.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.errors import InternalError, SourceError
 from ..base.record import replace
 from ..base.source import Diagnostic
@@ -21,6 +19,7 @@ from .constants import number_of
 from .names import Action, Checked, Local, MapInfo, did_you_mean
 from .types import describe, merge, settle
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

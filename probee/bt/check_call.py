@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ctype.types import VOID, CType
 from ..funcs import find, find_near
 from ..funcs.func import Aggregation, Arg, CallSite, Func, Param
@@ -11,6 +9,7 @@ from . import tree
 from .constants import number_of, parameter_text, text_of
 from .types import describe, is_integer, is_number, reads_as
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .check import Checker
 

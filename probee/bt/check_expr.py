@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ctype.types import BOOL, INT64, UINT64, Bool, CType, Int, Ptr, Void
 from ..spec.values import Aggregate, Str, Tuple
 from . import tree
@@ -25,6 +23,7 @@ from .types import (
 )
 from .written import written_type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ctype.types import VOID, CType, Void
 from ..funcs.func import Aggregation
 from ..spec.values import Aggregate
@@ -13,6 +11,7 @@ from .check_expr import check_increment, type_binary, type_of
 from .types import arithmetic, describe, is_number, is_scalar, literal_type, reads_as
 from .written import written_type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

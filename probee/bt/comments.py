@@ -6,11 +6,11 @@ Comments stand between tokens only: not in strings, attach points or C text.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ..base.record import record
 from .lexer import Tokens
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import tree
 

@@ -5,8 +5,6 @@ The same text and the same target give the same bundle.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.errors import SourceError
 from ..base.record import record, replace
 from ..codegen.info import describe
@@ -20,6 +18,7 @@ from .parser import parse
 from .points import diagnostics_of, resolve_points
 from .settings import configure
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

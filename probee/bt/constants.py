@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ir.fold import compute
 from ..ir.types import S64
 from . import tree
 from .literals import LiteralError, parse_integer
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .check import Checker
 

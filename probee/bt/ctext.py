@@ -7,12 +7,12 @@ brace that closes it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ..base.source import Span
 from . import tree
 from .lexer import KEYWORDS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .lexer import Tokens
 

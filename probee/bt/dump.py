@@ -6,12 +6,11 @@ their default value, and spans, are left out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.record import defaults, fields
 from ..base.source import Source, Span
 from . import tree
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .tree import Node
 

@@ -6,12 +6,11 @@ inside expressions (`if`, `{ }`) are entered in `PRIMARY` by `statements`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.source import Span
 from . import tree
 from .typenames import BUILTINS, at_cast, at_type_argument, plain_type, suffixed
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -8,13 +8,13 @@ Blank lines between statements are kept, one at a time.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from . import tree
 from .comments import Comment, find_layout
 from .format_inline import render_expression, render_heads, render_simple, render_type, render_value
 from .parser import parse
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

@@ -12,12 +12,12 @@ The kind of an operator or a keyword is its text; the other kinds are "name", "v
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ..base.errors import SourceError
 from ..base.source import Diagnostic, Span
 from .literals import LiteralError, parse_integer, parse_string
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any

@@ -8,8 +8,6 @@ lower_maps.py    reading and changing variables
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.bits import align_up
 from ..funcs.emit import ROOM, Emitter, Place, in_memory, in_register
 from ..funcs.merged import merge_cpus
@@ -22,6 +20,7 @@ from .lower_maps import assign_map, compound_map, increment_map
 from .lower_memory import key_of, lower_into
 from .walk import walk
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

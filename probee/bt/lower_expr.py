@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ctype.types import BOOL as TRUTH
 from ..ctype.types import Bool, CType
 from ..funcs.emit import in_register
@@ -15,6 +13,7 @@ from .lower_memory import equal_texts
 from .types import COMPARISONS, LOGICAL, arithmetic, common
 from .walk import walk
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.bits import align_up
 from ..funcs.emit import ROOM, Place, in_memory, in_register
 from ..funcs.func import Aggregation
@@ -12,6 +10,7 @@ from ..ir.types import S64, U64, VALUE
 from ..spec.values import Aggregate
 from . import tree
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..funcs.stored import Stored
     from ..ir.nodes import Value

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.bits import align_up
 from ..ctype.types import CType
 from ..funcs.emit import ROOM, Place, in_memory, in_register
@@ -12,6 +10,7 @@ from ..ir.types import VALUE
 from ..spec.values import Str, Tuple
 from . import tree
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

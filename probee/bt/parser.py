@@ -6,8 +6,6 @@ and map declarations in any order.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.source import Span
 from . import tree
 from .attachpoint import attach_point
@@ -15,6 +13,7 @@ from .expressions import expression, type_name
 from .lexer import CLOSE, Tokens
 from .statements import block, block_expr, import_
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.errors import SourceError, TargetError
 from ..base.source import Diagnostic
 from ..probes import find, find_near, is_later
 from ..probes.provider import Point
 from .names import Action
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..probes.provider import Provider, Site
     from ..spec.target import Target

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.errors import SourceError
 from ..base.record import replace
 from ..base.registry import near_misses
 from ..base.source import Diagnostic
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..funcs.unit import Options
     from . import tree

@@ -6,12 +6,11 @@ no value is asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.source import Span
 from . import tree
 from .expressions import PRIMARY, expression, type_name, unary, variable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

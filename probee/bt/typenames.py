@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from . import tree
 from .lexer import KEYWORDS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .lexer import Tokens
 

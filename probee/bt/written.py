@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ctype.types import BOOL, VOID, CType, Int, Ptr
 from ..spec.values import Str
 from .names import did_you_mean
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import tree
     from .check import Checker

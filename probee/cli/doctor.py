@@ -10,7 +10,6 @@ import errno
 import os
 import re
 import sys
-from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..base.errors import UsageError
@@ -21,6 +20,7 @@ from ..kernel.privilege import Privileges, explain, read_privileges
 from ..kernel.survey import find_level
 from ..probes import is_later
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getopt
-
 from ..base.errors import UsageError
 from ..base.record import record
 
@@ -35,18 +33,17 @@ FORMATS = ("text", "json")
 PID_MAX = 0x400000
 """Highest process id the kernel hands out (PID_MAX_LIMIT)."""
 
-_SHORT = "e:p:c:o:f:qvd:hVk"
-_LONG = ["pid=", "cmd=", "output=", "format=", "quiet", "debug=", "dry-run", "help", "version", "no-warnings"]
-_NAMES = {
-    "--pid": "-p",
-    "--cmd": "-c",
-    "--output": "-o",
-    "--format": "-f",
-    "--quiet": "-q",
-    "--debug": "-d",
-    "--help": "-h",
-    "--version": "-V",
+_VALUED = {"-e": "", "-p": "--pid", "-c": "--cmd", "-o": "--output", "-f": "--format", "-d": "--debug"}
+_FLAGS = {
+    "-q": "--quiet",
+    "-v": "",
+    "-k": "",
+    "-h": "--help",
+    "-V": "--version",
+    "--dry-run": "--dry-run",
+    "--no-warnings": "--no-warnings",
 }
+_LONG = {long: short for short, long in {**_VALUED, **_FLAGS}.items() if long}
 
 
 @record
@@ -70,13 +67,7 @@ class Options:
 
 def parse_options(arguments: list[str]) -> Options:
     """Read the command line. Raises UsageError."""
-    try:
-        found, words = getopt.gnu_getopt(arguments, _SHORT, _LONG)
-    except getopt.GetoptError as error:
-        raise UsageError(_explain(error), hint="probee --help lists the options") from None
-    given: dict[str, str] = {}
-    for name, value in found:
-        given[_NAMES.get(name, name)] = value
+    given, words = _split(arguments)
     if "-p" in given and "-c" in given:
         raise UsageError("-p and -c can't be used together")
     return Options(
@@ -96,15 +87,58 @@ def parse_options(arguments: list[str]) -> Options:
     )
 
 
-def _explain(error: getopt.GetoptError) -> str:
-    option = f"--{error.opt}" if len(error.opt) > 1 else f"-{error.opt}"
-    if "requires argument" in error.msg:
-        return f"{option}: expected a value, got nothing"
-    if "must not have" in error.msg:
-        return f"{option}: takes no value"
-    if "not a unique prefix" in error.msg:
-        return f"{option}: stands for more than one option"
-    return f"{option}: no such option"
+def _split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Options by their short names, and the words that are none.
+
+    As getopt_long reads them: options may follow words, `--` ends them, flags may be joined (`-qv`), a
+    value may follow at once (`-p12`, `--pid=12`), long names may be cut short where that is clear.
+    """
+    given: dict[str, str] = {}
+    words: list[str] = []
+    rest = list(reversed(arguments))
+    while rest:
+        word = rest.pop()
+        if word == "--":
+            words += reversed(rest)
+            break
+        if len(word) < 2 or word[0] != "-":
+            words.append(word)
+            continue
+        if word[1] == "-":
+            written, equals, value = word.partition("=")
+            name = _find_long(written)
+        else:
+            written = name = word[:2]
+            equals = value = word[2:]
+        if name in _VALUED:
+            if not equals:
+                if not rest:
+                    raise _wrong(f"{written}: expected a value, got nothing")
+                value = rest.pop()
+            given[name] = value
+        elif name not in _FLAGS:
+            raise _wrong(f"{written}: no such option")
+        elif word[1] == "-" and equals:
+            raise _wrong(f"{written}: takes no value")
+        else:
+            given[name] = ""
+            if value:
+                rest.append(f"-{value}")
+    return given, words
+
+
+def _find_long(written: str) -> str:
+    """The short name of a long option, or of the only one that begins so."""
+    if written in _LONG:
+        return _LONG[written]
+    begin = [long for long in _LONG if long.startswith(written)]
+    if len(begin) > 1:
+        raise _wrong(f"{written}: stands for {' and '.join(begin)}")
+    return _LONG[begin[0]] if begin else written
+
+
+def _wrong(message: str) -> UsageError:
+    return UsageError(message, hint="probee --help lists the options")
 
 
 def _one_of(option: str, value: str, known: tuple[str, ...]) -> str:

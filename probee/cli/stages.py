@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ..session import compile_source, survey_system
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 

@@ -6,13 +6,13 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from ..base.errors import TargetError, UsageError
 from ..base.source import Source
 from ..render.sink import BrokenPipe, Sink
 from .options import USAGE, Options, parse_options
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

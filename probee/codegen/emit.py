@@ -6,8 +6,6 @@ patched at the end, once every block has its slot.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.bits import signed
 from ..base.errors import InternalError
 from ..base.record import record
@@ -18,6 +16,7 @@ from ..isa import ebpf
 from ..isa.ebpf import Alu, Atomic, Insn, Jump
 from ..spec.bundle import LineInfo, Relocation
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

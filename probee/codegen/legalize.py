@@ -6,11 +6,10 @@ instruction level 4.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ir.nodes import Block, Value
 from ..ir.types import S64, U64, int_type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Function
     from ..spec.target import Target

@@ -11,8 +11,6 @@ shares nothing with the next one. When all four are taken the run is given up an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.bits import align_up, ceil_pow2
 from ..base.record import record
 from ..ir.builder import Builder
@@ -21,6 +19,7 @@ from ..ir.types import STACK, U64, VALUE
 from ..spec.abi import MAX_STACK
 from .flow import find_live, find_loops
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Function
     from ..spec.target import Target

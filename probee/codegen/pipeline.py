@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.record import record
 from ..spec.abi import MapType
 from ..spec.bundle import Map
@@ -14,6 +12,7 @@ from .memory import SCRATCH, apply_layout, plan_scratch, plan_slots
 from .registers import allocate
 from .select import select
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

@@ -13,8 +13,6 @@ spilling leaves is a few positions long and never spilled again, so this ends.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.errors import InternalError
 from ..base.record import record
 from ..ir.nodes import Value
@@ -24,6 +22,7 @@ from ..spec.abi import MAX_STACK
 from .flow import find_live, find_loops
 from .select import FOLDED
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Block, Function
 

@@ -8,12 +8,11 @@ can't hold one gets a fresh copy right before it, so none is ever kept across a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.bits import signed
 from ..ir.nodes import Value
 from ..ir.ops import COMMUTATIVE, COMPARISONS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Function
 

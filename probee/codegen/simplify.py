@@ -5,14 +5,15 @@ Needs: SSA with `preds`. Keeps: SSA; the order of effects.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ..ir.helpers import HELPERS
 from ..ir.ops import OPS, PURE
 from ..ir.types import IntType
 from .flow import find_dominators, order_blocks
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..ir.nodes import Block, Function, Value
 
 _UNIQUE = frozenset({"slot", "ctx"})

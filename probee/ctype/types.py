@@ -5,10 +5,9 @@ Structs of C may contain pointers to themselves: `LazyStruct` is one whose membe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.record import record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

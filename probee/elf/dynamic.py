@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from ..base.record import record
 from .consts import DT, PT
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .file import Elf
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from typing import TYPE_CHECKING
 
 from ..base.reader import Reader
 from ..base.record import record
 from .consts import PT
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .file import Elf
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import struct
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ..base.errors import FormatError
 from ..base.record import record
 from .consts import DF_1_PIE, ELFCLASS, ELFDATA, ET, PF, PN_XNUM, PT, SHN, SHT
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, Protocol

@@ -6,8 +6,7 @@ bloom_shift; the bloom filter in words of the class; one u32 a bucket; one u32 a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -7,13 +7,13 @@ table of the old one ("ld.so-1.7.0"), which is passed over. musl has no such fil
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from ..base.bits import align_up
 from ..base.errors import FormatError
 from ..base.record import record
 from .consts import EM
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

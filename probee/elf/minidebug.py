@@ -5,11 +5,10 @@ Fedora and its kin ship it in every binary (GDB's manual, "MiniDebugInfo"). It l
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.errors import FeatureError
 from .file import Elf
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .file import Section
 

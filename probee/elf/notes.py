@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from ..base.bits import align_up
 from ..base.record import record
 from .consts import NT, PT, SHT
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @record
 class Note:
-    """One note: its owner, its type (in the owner's numbers) and its bytes. `section` is where it stood."""
+    """One note: its owner, its type (in the owner's numbers) and its bytes, which stood at `section` + `offset`."""
 
     owner: str
     type: int
     desc: bytes
     section: str = ""
+    offset: int = 0
 
 
 def iter_notes(elf: Elf) -> Iterator[Note]:
@@ -65,5 +66,5 @@ def _parse_notes(elf: Elf, start: int, end: int, align: int, where: str) -> Iter
             message = f"expected a note of {desc_size} bytes, got {len(data) - at}"
             raise elf.error(message, section=where, at=at)
         owner = data[at + 12 : at + 12 + name_size].rstrip(b"\0").decode("utf-8", "replace")
-        yield Note(owner, kind, data[desc_at : desc_at + desc_size], where)
+        yield Note(owner, kind, data[desc_at : desc_at + desc_size], where, desc_at)
         at = align_up(desc_at + desc_size, align)

@@ -14,13 +14,13 @@ A version may be asked for by name: `memcpy@GLIBC_2.2.5`.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from ..base.errors import TargetError
 from ..base.record import record
 from ..base.registry import near_misses
 from .consts import STB, STT, name_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

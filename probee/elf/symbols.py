@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import struct
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ..base.record import record
 from .consts import SHN, SHT, STB, STT
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

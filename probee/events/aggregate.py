@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from ..base.bits import U64, signed
 from ..base.errors import FormatError, InternalError
@@ -12,6 +11,7 @@ from ..spec.values import Avg, Count, Hist, LHist, Max, Min, Sum
 from ..spec.values import Stats as StatsType
 from .decode import find_by_class
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any

@@ -7,7 +7,6 @@ one fused `struct` walks them all and one list comprehension makes whatever is w
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from ..base.bits import align_up
 from ..base.errors import FormatError
@@ -15,6 +14,7 @@ from ..base.record import record
 from ..spec.abi import RINGBUF_HEADER
 from .decode import Form, fuse, item_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

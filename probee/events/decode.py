@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import struct
 import sys
-from typing import TYPE_CHECKING
 
 from ..base.bits import signed
 from ..base.errors import FormatError, InternalError
@@ -19,6 +18,7 @@ from ..base.record import record
 from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Typedef, Void
 from ..spec.values import Buffer, Str, Timestamp, Tuple, Username
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, Literal, TypeVar

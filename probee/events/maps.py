@@ -8,7 +8,6 @@ is read may be seen before or after the change.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
 from ..base.bits import align_up
 from ..base.errors import InternalError, KernelError
@@ -18,6 +17,7 @@ from ..spec.values import Aggregate
 from .aggregate import compile_merge
 from .decode import BYTE_ORDER, Form, compile_value
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Protocol

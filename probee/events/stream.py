@@ -8,12 +8,12 @@ producer at which it was sent, and it is due once the data before that position 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from ..base.errors import FormatError
 from ..spec.abi import RINGBUF_HEADER
 from .batch import Batch, batch_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Protocol

@@ -24,11 +24,11 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from ..base.registry import near_misses
 from .func import FUNCS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .func import Func
 

@@ -5,13 +5,12 @@ Every CPU has its own instance, and still all additions are atomic: programs can
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ctype.types import CType
 from ..ir.types import S64, U64
 from ..spec.values import Aggregate, Avg, Count, Max, Min, Stats, Sum
 from .func import Aggregation, CallSite, Param, func
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter

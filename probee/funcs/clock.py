@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.record import record
 from ..ctype.types import UINT64, CType, Int
 from ..ir.types import U64
@@ -11,6 +9,7 @@ from ..spec.values import Timestamp
 from .func import CallSite, Func, Param, func
 from .unit import GLOBALS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .func import CallSite, Func, Param, func
 from .unit import CONTROL
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .emit import Emitter
 

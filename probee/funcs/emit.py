@@ -6,8 +6,6 @@ reservation, so that it happens also when the ring is full.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.bits import align_up
 from ..base.record import record
 from ..ctype.types import Bool, CType, Enum, Int, Typedef
@@ -17,6 +15,7 @@ from ..spec.bundle import Field
 from ..spec.values import Str, Tuple
 from .unit import CONTROL, DATA, GLOBALS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ctype.types import BOOL, CType
 from ..ir.types import U64
 from .func import Arg, CallSite, Func, Param, func
 from .stored import Home, Stored
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter

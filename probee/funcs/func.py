@@ -6,20 +6,21 @@ found and an `Emitter` when code is made. Builtins such as `pid` are functions w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
-
 from ..base.record import record
 from ..base.registry import Registry
 from ..ctype.types import VOID, CType
 from ..spec.values import Aggregate
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Protocol, TypeVar
 
     from ..base.source import Span
     from ..ir.nodes import Value
     from ..probes.provider import Provider
     from .emit import Emitter, Place
+
+    F = TypeVar("F", bound="type[Func]")
 
     class Checking(Protocol):
         """The checker of a language, as functions see it."""
@@ -138,8 +139,6 @@ class Aggregation(Func):
 
 
 FUNCS: Registry[Func] = Registry("function")
-
-F = TypeVar("F", bound=type[Func])
 
 
 def func(cls: F) -> F:

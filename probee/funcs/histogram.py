@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ctype.types import CType
 from ..ir.types import U64, IntType
 from ..spec.values import Aggregate, Hist, LHist
 from .func import Aggregation, CallSite, Param, func
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter

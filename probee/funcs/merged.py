@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ir.types import S64, U64
 from ..spec.values import Avg, Max, Min
 from .stored import Home
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter

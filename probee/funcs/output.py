@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ctype.types import VOID, CType, Void
 from ..spec.printf import find_fault, parse_format
 from ..spec.values import Aggregate
 from .func import CallSite, Func, Param, func
 from .unit import CONTROL
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ctype.types import CType
 from ..spec.values import Str
 from .func import CallSite, Func, func
 from .text import store_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .emit import Emitter, Place
     from .func import Checking

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..arch import find as find_arch
 from ..ctype.types import UINT64, CType
 from ..ir.types import U64, int_type
 from .func import FUNCS, CallSite, Func, func
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter

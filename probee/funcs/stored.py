@@ -8,7 +8,6 @@ hash    everything with a key; also what has no key and is no number (key 0)
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from ..base.bits import align_up
 from ..base.record import record
@@ -18,6 +17,7 @@ from ..spec.bundle import Map, Variable
 from ..spec.values import Aggregate, Str, Sum, Tuple
 from .unit import GLOBALS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .unit import Unit
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.bits import align_up
 from ..ctype.types import CType, Int, Ptr
 from ..ir.types import U64
@@ -12,6 +10,7 @@ from .emit import ROOM, Place
 from .func import CallSite, Func, Param, func
 from .text import copy_text, store_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter

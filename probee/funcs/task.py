@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ctype.types import UINT32, CType
 from ..ir.types import U32
 from ..spec.values import Str
 from .func import CallSite, Func, func
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter, Place

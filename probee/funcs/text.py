@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ir.types import BOOL, U64, int_type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.builder import Builder
     from ..ir.nodes import Block, Value

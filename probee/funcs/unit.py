@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.bits import align_up
 from ..base.record import record
 from ..spec.abi import MapFlag, MapType
 from ..spec.bundle import Counter, EventLayout, Field, Map
 from .globals import Globals
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..base.source import Span
     from ..spec.target import Target

@@ -6,14 +6,15 @@ Variables follow Braun et al., "Simple and Efficient Construction of Static Sing
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from . import fold
 from .nodes import Block, Function, Value
 from .ops import COMMUTATIVE
 from .types import BOOL, CTX, MAP, STACK, U64, VALUE, IntType, PtrType, Type, int_type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..base.source import Span
 
 

@@ -17,8 +17,6 @@ comes first in what it complains of, so that a test can ask for it:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
-
 from ..base.errors import InternalError
 from ..base.record import record
 from .fold import canonical, fits
@@ -30,8 +28,10 @@ from .spaces import ACCESS, FOREIGN, HELPER_SPACES, RELEASES, find_space
 from .text import names, print_value
 from .types import CTX, MAP, STACK, VALUE, IntType, PtrType, Space, Type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import NoReturn
 
 
 @record

@@ -8,8 +8,6 @@ and user memory are attributes of the machine. Bytes are in little-endian order.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
-
 from ..base.bits import U64 as MASK
 from ..base.errors import InternalError
 from ..spec.abi import MAX_STACK, MapType
@@ -21,8 +19,10 @@ from .ops import ARITHMETIC, COMPARISONS
 from .text import names, print_value
 from .types import IntType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from .interp_maps import InterpMap
     from .interp_memory import Region

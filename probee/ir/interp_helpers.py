@@ -6,10 +6,10 @@ What a string read leaves in its buffer after the 0 is left as it was; the kerne
 from __future__ import annotations
 
 from errno import EFAULT, EINVAL
-from typing import TYPE_CHECKING
 
 from ..base.errors import InternalError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

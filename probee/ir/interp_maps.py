@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from errno import E2BIG, EAGAIN, EEXIST, EINVAL, ENOENT
-from typing import TYPE_CHECKING
 
 from ..base.bits import align_up
 from ..base.errors import InternalError
 from ..spec.abi import RINGBUF_HEADER, MapType, UpdateFlag
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..spec.bundle import Map
     from .interp_memory import Memory, Region

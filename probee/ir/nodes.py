@@ -6,9 +6,10 @@ one terminator, whose `targets` are its successors; `preds` is kept by `Function
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..base.source import Span
     from .types import Type
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .nodes import Block, Value
 from .ops import COMPARISONS
 from .spaces import RELEASES, find_needed, find_space
 from .text import names
 from .types import IntType, PtrType, Space
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .check import Checker
 

@@ -17,7 +17,6 @@ of them after that is printed only. A comment goes from `;` to the line's end.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ..base.errors import SourceError
 from ..base.source import Diagnostic, Source, Span
@@ -25,6 +24,7 @@ from .nodes import Block, Function, Value
 from .ops import OPS
 from .types import S8, S16, S32, S64, U8, U16, U32, U64, PtrType, Space, Type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 

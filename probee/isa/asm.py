@@ -14,7 +14,6 @@ knows.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from probee.base.errors import FormatError, SourceError
 from probee.base.record import record, replace
@@ -26,6 +25,7 @@ from .ebpf import CALL, EXIT, LDDW, Call, Insn
 from .forms import FIELDS, FORMS, Form, check_form
 from .helpers import find_helper_number
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

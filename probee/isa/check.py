@@ -7,8 +7,6 @@ end, constant divisors aren't 0 and constant shifts are less than the width.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from probee.base.bits import signed
 from probee.base.errors import FormatError
 
@@ -16,6 +14,7 @@ from .disasm import render_insn
 from .ebpf import CALL, CALLX, EXIT, JA, JA32, JAX, LDDW, MAY_GOTO, Alu, Call, Class, Insn, Pseudo
 from .forms import check_form
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from probee.base.bits import signed
 
 from .forms import find_form, find_odd_field
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 

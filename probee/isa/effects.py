@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .ebpf import CALL, CALLX, EXIT, JA, JA32, JAX, LDDW, MAY_GOTO, Alu, Atomic, Class, End, Mode
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .ebpf import Insn
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from probee.base.errors import FormatError
 from probee.base.record import record
 
 from .ebpf import ATOMIC, LDX, LDXS, ST, STX, Alu, Atomic, End, Insn, Jump, Mode, Size
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

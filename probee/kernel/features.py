@@ -10,7 +10,6 @@ import errno
 import os
 import struct
 import sys
-from typing import TYPE_CHECKING
 
 from ..base.errors import FeatureError, KernelError
 from ..base.record import record
@@ -46,6 +45,7 @@ from .procfs import read_text
 from .programs import Load
 from .syscall import address, bpf, known_errno
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 

@@ -9,11 +9,11 @@ import mmap
 import os
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ..base.errors import FormatError, TargetError
 from .procfs import find_process
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..elf.file import Elf
 

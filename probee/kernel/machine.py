@@ -7,7 +7,6 @@ probe is attached by its own file of `probee.attach`, and `attach.machine.LiveMa
 from __future__ import annotations
 
 import select
-from typing import TYPE_CHECKING
 
 from ..base.errors import InternalError
 from .cpus import possible_cpus
@@ -15,6 +14,7 @@ from .maps import KernelMap, create_map
 from .programs import load_btf, load_program
 from .ring import KernelRing
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol, Self, TypeVar
 

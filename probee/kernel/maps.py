@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import mmap
 import struct
-from typing import TYPE_CHECKING
 
 from ..base.bits import align_up
 from ..base.errors import InternalError
@@ -19,6 +18,7 @@ from .abi import ENOTSUPP, NAME_LENGTH, Cmd
 from .fd import Fd
 from .syscall import address, bpf, bpf_at, bpf_charged, check
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

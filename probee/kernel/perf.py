@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from typing import TYPE_CHECKING
 
 from ..base.errors import AttachError, FeatureError
 from ..spec.abi import AttachType
@@ -27,6 +26,7 @@ from .fd import Fd, Fds
 from .procfs import read_text
 from .syscall import address, bpf, explain_refusal, known_errno, perf_event_open
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -10,13 +10,13 @@ import os
 import select
 import signal
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from ..base.errors import KernelError, TargetError, UsageError
 from .fd import Fd
 from .procfs import find_process
 from .syscall import check, ptrace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 

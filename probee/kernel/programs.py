@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import struct
 import sys
-from typing import TYPE_CHECKING
 
 from ..base.errors import InternalError, LoadError
 from ..spec.abi import AttachType
@@ -26,6 +25,7 @@ from .fd import Fd
 from .maps import KernelMap, object_name
 from .syscall import address, bpf_charged, bpf_retry, check, explain_refusal, known_errno
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..spec.abi import ProgType
     from ..spec.bundle import Program

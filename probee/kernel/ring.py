@@ -13,7 +13,6 @@ from __future__ import annotations
 import mmap
 import os
 from _thread import allocate_lock
-from typing import TYPE_CHECKING
 
 from ..base.bits import align_up
 from ..spec.abi import RINGBUF_BUSY, RINGBUF_DISCARD, RINGBUF_HEADER
@@ -27,6 +26,7 @@ _WALK = 8
 # Where a CPU may load a record's payload before the header that says it is complete, a fence goes between.
 _LOADS_IN_ORDER = os.uname().machine in ("x86_64", "s390x")
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     Run = tuple[int, int, memoryview]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from ..base.errors import KernelError, UsageError
 from .syscall import address
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 

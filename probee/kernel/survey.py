@@ -9,7 +9,6 @@ that is not, or can't be read or written, is done without.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ..base.record import record
 from ..spec.target import Target
@@ -17,6 +16,7 @@ from .cpus import possible_cpus
 from .files import LiveFiles
 from .procfs import read_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Set as AbstractSet

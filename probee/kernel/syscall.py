@@ -10,14 +10,13 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from ..base.errors import FeatureError, KernelError
 from .abi import ENOTSUPP, SYSCALLS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .abi import Cmd
-    from .proc import Ptrace
 
 _MACHINE = os.uname().machine
 _BPF, _PERF_EVENT_OPEN = SYSCALLS.get(_MACHINE, (-1, -1))
@@ -96,9 +95,9 @@ def perf_event_open(attr: bytearray, pid: int, cpu: int, flags: int) -> int:
     return result if result >= 0 else -_errno()
 
 
-def ptrace(request: Ptrace, pid: int = 0, data: int = 0) -> int:
-    """ptrace(2): 0, or -errno."""
-    result: int = _ptrace(request, pid, None, data)
+def ptrace(request: int, pid: int = 0, data: int = 0, *, where: int = 0) -> int:
+    """ptrace(2): 0 or, for requests that count, a number; or -errno. `where` is its `addr`."""
+    result: int = _ptrace(request, pid, where, data)
     return result if result >= 0 else -_errno()
 
 

@@ -8,10 +8,10 @@ headings `Verification failed:`, `Reason:`, `At:` and `Suggestion:`, which is pr
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ..base.record import record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

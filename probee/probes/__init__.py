@@ -11,10 +11,10 @@ A new kind is a file and a line in `_MODULES`; short names stand there too.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from ..base.registry import Registry, near_misses
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .provider import Provider
 

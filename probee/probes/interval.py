@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ..spec.abi import ProgType
 from ..spec.bundle import IntervalLink
 from .provider import Point, Provider, Site
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..spec.target import Target
 

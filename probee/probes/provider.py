@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.errors import SourceError
 from ..base.record import record
 from ..base.source import Diagnostic
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..base.source import Span
     from ..spec.abi import ProgType

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..spec.abi import ProgType
 from ..spec.bundle import Special
 from .provider import Point, Provider, Site
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..spec.target import Target
 

@@ -7,7 +7,6 @@ library by its short name. A `*` in the function's name stands for any text.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ..base.errors import FormatError, TargetError
 from ..elf.resolve import resolve_symbol
@@ -15,6 +14,7 @@ from ..spec.abi import ProgType
 from ..spec.bundle import UprobeLink
 from .provider import Point, Provider, Site
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..elf.file import Elf
     from ..spec.target import Target

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from ..events.aggregate import hist_bound, lhist_bound, used_buckets
 from ..spec.values import Hist
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..events.aggregate import Histogram
     from ..spec.values import LHist

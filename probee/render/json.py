@@ -8,7 +8,6 @@ keys lose their spaces.
 from __future__ import annotations
 
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING
 
 from ..base.errors import InternalError
 from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void
@@ -23,6 +22,7 @@ from .printf import compile_format
 from .text import zero_value
 from .value import compile_text, fields_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

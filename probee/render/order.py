@@ -6,14 +6,13 @@ Equal ones keep the order of their keys, so that the same entries always print t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..ctype.types import Enum, Int
 from ..events.aggregate import Stats, quotient
 from ..events.decode import strip_typedefs
 from ..spec.values import Aggregate, Hist, LHist
 from ..spec.values import Stats as StatsType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any

@@ -5,10 +5,9 @@ Nothing in this folder asks the system anything: clocks and names are handed in.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.record import record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol

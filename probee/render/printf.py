@@ -8,8 +8,6 @@ function of its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.errors import InternalError
 from ..ctype.types import Bool, Enum, Int, Ptr
 from ..events.batch import Column, compile_rows
@@ -17,6 +15,7 @@ from ..events.decode import BYTE_ORDER, Form, integer_code, is_text, item_of, st
 from ..spec.printf import find_fault, parse_format
 from .value import compile_text, escape_buffer
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.errors import InternalError
 from ..events.aggregate import empty_value
 from ..events.decode import Form, strip_typedefs
@@ -15,6 +13,7 @@ from .output import Context
 from .printf import compile_format
 from .value import compile_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 

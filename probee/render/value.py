@@ -6,8 +6,6 @@ unchanged, whatever its encoding.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.bits import unsigned
 from ..base.errors import InternalError
 from ..ctype.types import Array, Bool, Enum, Int, Member, Ptr, Struct, Void
@@ -15,6 +13,7 @@ from ..events.decode import find_by_class, is_text, strip_typedefs
 from ..spec.values import Avg, Buffer, Count, Max, Min, Stats, Str, Sum, Timestamp, Tuple, Username
 from .clock import ISO, Strftime
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.record import record
 from .abi import AttachType, MapType, ProgType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..base.source import Source, Span
     from ..ctype.types import CType

@@ -9,12 +9,12 @@ none. Without a length modifier integers are cut to 32 bits.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ..base.record import record
 from ..ctype.types import Bool, Enum, Int, Ptr, Typedef, Void
 from .values import Buffer
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -6,10 +6,9 @@ make their own. A compiler asks nothing else.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.record import record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 

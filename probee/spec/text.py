@@ -6,13 +6,14 @@ bytes a line, spans are `line:column`. Equal bundles give equal text.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ..base.record import fields
 from ..base.source import Source, Span
 from ..ctype.types import CType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .bundle import Bundle
 
 _SECTIONS = ("maps", "variables", "programs", "links", "events", "counters")

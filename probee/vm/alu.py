@@ -6,11 +6,10 @@ writes the same as Python source; `tests/vm` checks that they agree.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from probee.base.bits import signed, unsigned
 from probee.isa.ebpf import Alu, End, Jump
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from probee.base.record import record
 from probee.isa.check import ends_block, find_target
 from probee.isa.ebpf import CALL, LDDW, Call, Class, Insn, Pseudo
 from probee.isa.effects import CLOBBERED, clobbers, find_reads, find_writes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -6,8 +6,6 @@ gives 0, there are no ancillary loads and no negative offsets.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from probee.base.bits import signed
 from probee.base.record import record
 from probee.isa.cbpf.check import check_filter, check_seccomp
@@ -23,6 +21,7 @@ from probee.isa.cbpf.insn import (
     find_ancillary,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

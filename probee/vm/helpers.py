@@ -8,7 +8,6 @@ address, something that is no map) and returns a negative errno for what the ker
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
 from probee.base.bits import signed
 from probee.base.record import record
@@ -21,6 +20,7 @@ from .printf import render_format
 from .rings import PerfEventArray, RingBuffer, find_reserved, find_ring
 from .world import EFAULT
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -5,8 +5,6 @@ The definition against which the translator is tested; nothing here is written t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from probee.base.bits import U64, signed, unsigned
 from probee.isa.disasm import render_insn
 from probee.isa.ebpf import (
@@ -33,6 +31,7 @@ from .alu import ALU, JUMPS, swap_bytes
 from .fault import Fault
 from .helpers import find_tail_target, is_tail_call
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .machine import Vm
     from .program import VmProgram

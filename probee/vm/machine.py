@@ -8,7 +8,6 @@ link, and `Vm.advance` steps the clock and fires the timers that are due.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
 from probee.base.errors import FeatureError, FormatError, KernelError, UsageError
 from probee.isa.check import find_slots
@@ -24,6 +23,7 @@ from .program import CONTEXT_SIZE, FunctionAddress, VmProgram
 from .rings import PerfEventArray, RingBuffer, RingReader
 from .world import World
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING
 
 from probee.base.bits import align_up
 from probee.base.errors import KernelError, UsageError
@@ -16,6 +15,7 @@ from probee.spec.abi import MapType, UpdateFlag
 
 from .fault import Fault
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

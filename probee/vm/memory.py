@@ -11,12 +11,12 @@ has gone. `objects` holds what has an address but no bytes a program may touch: 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from probee.base.record import record
 
 from .fault import Fault
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     Buffer = bytearray | memoryview
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from probee.base.errors import FeatureError
 from probee.base.record import record, replace
 from probee.isa.check import check_program, find_slots, find_target
@@ -15,6 +13,7 @@ from .helpers import is_tail_call
 from .interpret import Interpreter
 from .translate import Translated
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
 from probee.base.bits import align_up
 from probee.spec.abi import RINGBUF_HEADER
@@ -11,6 +10,7 @@ from probee.spec.abi import RINGBUF_HEADER
 from .fault import Fault
 from .maps import VmMap
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from probee.spec.bundle import Map
 

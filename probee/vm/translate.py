@@ -13,7 +13,6 @@ Does what `probee.vm.interpret` does, faults and the count of instructions inclu
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
 
 from probee.base.bits import U64
 from probee.base.errors import InternalError
@@ -47,9 +46,11 @@ from .source import (
     store_source,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Any
 
     from .machine import Vm
     from .program import VmProgram

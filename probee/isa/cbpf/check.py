@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from probee.base.errors import FormatError
 
 from .forms import EXTRAS, FORMS
 from .insn import ABSOLUTE, JUMPS, MAX_INSNS, SCRATCH, Op, Sock, find_ancillary
 from .text import render_sock
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -11,8 +11,6 @@ ancillary loads it can do have no counterpart for loaded programs, and are refus
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from probee.base.bits import signed
 from probee.base.errors import FeatureError
 from probee.base.record import record, replace
@@ -43,6 +41,7 @@ from .check import check_filter, check_seccomp
 from .forms import EXTRAS
 from .insn import ABSOLUTE, INDIRECT, JUMPS, Ancillary, Op, Sock, find_ancillary
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

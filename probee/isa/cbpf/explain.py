@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..disasm import render_insn
 from ..ebpf import CALL, Class, Mode
 from ..helpers import find_helper_name
@@ -12,6 +10,7 @@ from .forms import EXTRAS
 from .insn import ABSOLUTE, INDIRECT, JUMPS, Op, find_ancillary
 from .text import render_meaning, render_sock
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

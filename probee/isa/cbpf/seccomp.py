@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from probee.base.errors import FormatError
 from probee.base.record import record
@@ -19,6 +18,7 @@ from .insn import ABSOLUTE, JUMPS, Op, Sock
 from .syscalls import Arch, find_arch, find_syscall, list_syscalls
 from .text import render_meaning, render_sock
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 

@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from probee.base.bits import signed
 from probee.base.errors import FormatError
@@ -22,6 +21,7 @@ from .asm import parse_asm
 from .forms import EXTRAS, FORMS
 from .insn import JUMPS, MAX_INSNS, Op, Sock, decode_filter, find_ancillary
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
