@@ -132,6 +132,10 @@ class Checker:
             info.key = settle(info.key) if info.key is not None else None
             info.value = settle(info.value) if info.value is not None else None
 
+    def type_of(self, expr: tree.Expr) -> CType | None:
+        """The type of an expression, None where it is not known (yet), or wrong."""
+        return type_of(self, expr)
+
     # ---- what is wrong
 
     def error(self, message: str, span: Span, hint: str | None = None) -> None:

@@ -97,8 +97,6 @@ def _argument(
     before: list[Arg | None],
     count: int,
 ) -> Arg | None:
-    from .check_expr import type_of
-
     if isinstance(node, tree.TypeName):
         c.error(f"{found.name}() takes no types", node.span)
         return None
@@ -121,7 +119,7 @@ def _argument(
         return Arg(node, node.span, VOID, text=text)
     if found.name == "str" and isinstance(node, tree.Positional) and node.number:
         return Arg(node, node.span, VOID, text=parameter_text(c, node.number))
-    type = type_of(c, node)
+    type = c.type_of(node)
     if type is None:
         return None
     type = reads_as(type) or type

@@ -2,6 +2,7 @@
 
 lower.py         a program and its statements
 lower_expr.py    numbers: into values
+lower_arith.py   operators on them
 lower_memory.py  text, tuples and keys: into memory
 lower_maps.py    reading and changing variables
 """
@@ -15,7 +16,7 @@ from ..funcs.stored import Home
 from ..ir.builder import Builder
 from ..ir.types import U64
 from . import tree
-from .lower_expr import has_effect, lower_binary, lower_condition, lower_value
+from .lower_expr import has_effect, lower_binary, lower_value
 from .lower_maps import assign_map, compound_map, increment_map
 from .lower_memory import key_of, lower_into
 from .walk import walk
@@ -64,6 +65,16 @@ class Lowerer(Emitter):
         key = key_of(self, stored, access) if stored.home is Home.HASH else None
         return merge_cpus(self, stored, key)
 
+    # ---- for the modules that lowering is divided into
+
+    def number(self, expr: tree.Expr) -> Value:
+        """The number that an expression is."""
+        return lower_value(self, expr)
+
+    def expect(self, node: tree.Node) -> Any:
+        """The type of a node, which checking has found."""
+        return self.types[node]
+
     # ---- local variables
 
     def memory_of(self, local: Local) -> Value:
@@ -81,10 +92,6 @@ class Lowerer(Emitter):
         assert local.type is not None
         self.b.write(f"{local.name} {local.number}", self.b.ext(value, in_register(local.type)))
 
-    def expect(self, node: tree.Node) -> Any:
-        """The type of a node, which checking has found."""
-        return self.types[node]
-
 
 def lower_program(
     checked: Checked, unit: Unit, probe: tree.Probe, provider: Provider, site: Site, name: str, pid: int = 0
@@ -97,7 +104,7 @@ def lower_program(
         _leave_unless(s, b.compare("eq", own, pid))
     if probe.predicate is not None:
         b.span = probe.predicate.span
-        _leave_unless(s, lower_condition(s, probe.predicate))
+        _leave_unless(s, lower_value(s, probe.predicate))
     lower_body(s, probe.body)
     b.ret(0)
     return b.finish()
@@ -198,7 +205,7 @@ def _assign(s: Lowerer, statement: tree.Assign) -> None:
 def _if(s: Lowerer, statement: tree.If) -> None:
     b = s.b
     then, otherwise, done = b.new_block(), b.new_block(), b.new_block()
-    condition = lower_condition(s, statement.condition)
+    condition = lower_value(s, statement.condition)
     b.branch(condition, then, otherwise if statement.otherwise else done)
     b.place(then)
     lower_body(s, statement.then)

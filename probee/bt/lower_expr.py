@@ -8,9 +8,10 @@ from ..funcs.emit import in_register
 from ..ir.types import BOOL, S64, U64, IntType
 from ..spec.values import Str
 from . import tree
+from .lower_arith import combine
 from .lower_maps import increment_map, read_map
 from .lower_memory import equal_texts
-from .types import COMPARISONS, LOGICAL, arithmetic, common
+from .types import LOGICAL
 from .walk import walk
 
 TYPE_CHECKING = False
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .lower import Lowerer
 
-_ARITHMETIC = {
-    "+": "add",
-    "-": "sub",
-    "*": "mul",
-    "&": "and",
-    "|": "or",
-    "^": "xor",
-    "<<": "shl",
-    ">>": "lshr",
-}
-_COMPARE = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
-
 
 def lower_value(s: Lowerer, expr: tree.Expr) -> Value:
     """The number that `expr` is, in a register of its type."""
@@ -40,11 +29,6 @@ def lower_value(s: Lowerer, expr: tree.Expr) -> Value:
     value = _EXPRESSIONS[expr.__class__](s, expr)
     s.b.span = before
     return value
-
-
-def lower_condition(s: Lowerer, expr: tree.Expr) -> Value:
-    """0 if `expr` is false, anything else if it is true."""
-    return lower_value(s, expr)
 
 
 def has_effect(s: Lowerer, node: object) -> bool:
@@ -129,64 +113,17 @@ def lower_binary(s: Lowerer, op: str, left: tree.Expr, right: tree.Expr, type: C
     return combine(s, op, first, lower_value(s, right), one, other)
 
 
-def combine(s: Lowerer, op: str, left: Value, right: Value, one: CType, other: CType) -> Value:
-    """`left op right` of two numbers of types `one` and `other`."""
-    b = s.b
-    if op in COMPARISONS:
-        shared = common(one, other)
-        wide = S64 if shared.signed else U64
-        name = _COMPARE[op]
-        if name not in ("eq", "ne"):
-            name = ("s" if shared.signed else "u") + name
-        return b.compare(name, b.ext(left, wide), b.ext(right, wide))
-    result = arithmetic(op, one, other)
-    if isinstance(result, Bool):
-        value = combine_wide(s, op, b.ext(left, U64), b.ext(right, U64), U64)
-        return b.compare("ne", value, 0)
-    wide = S64 if getattr(result, "signed", False) else U64
-    return combine_wide(s, op, b.ext(left, wide), b.ext(right, wide), wide)
-
-
-def combine_wide(s: Lowerer, op: str, left: Value, right: Value, wide: IntType) -> Value:
-    """`left op right` of two 64-bit numbers."""
-    if op in ("/", "%"):
-        return _divide(s, op, left, right, wide)
-    name = _ARITHMETIC[op]
-    if name == "lshr" and wide.signed:
-        name = "ashr"
-    return s.b.op(name, left, right, wide)
-
-
-def _divide(s: Lowerer, op: str, left: Value, right: Value, wide: IntType) -> Value:
-    """A quotient or rest; 1 where the divisor is 0, and that is counted."""
-    b = s.b
-    name = ("s" if wide.signed else "u") + ("div" if op == "/" else "mod")
-    if right.op == "const" and right.imm:
-        return b.op(name, left, right, wide)
-    normal, none, done = b.new_block(), b.new_block(), b.new_block()
-    b.branch(b.compare("ne", right, 0), normal, none)
-    b.place(none)
-    s.count("div0")
-    b.write("quotient", b.const(1, wide))
-    b.jump(done)
-    b.place(normal)
-    b.write("quotient", b.op(name, left, right, wide))
-    b.jump(done)
-    b.place(done)
-    return b.read("quotient", wide)
-
-
 def _logical(s: Lowerer, op: str, left: tree.Expr, right: tree.Expr) -> Value:
     b = s.b
     more, short, done = b.new_block(), b.new_block(), b.new_block()
-    first = lower_condition(s, left)
+    first = lower_value(s, left)
     name = f"truth {id(done)}"
     b.branch(first, *((more, short) if op == "&&" else (short, more)))
     b.place(short)
     b.write(name, b.const(0 if op == "&&" else 1, BOOL))
     b.jump(done)
     b.place(more)
-    b.write(name, b.compare("ne", lower_condition(s, right), 0))
+    b.write(name, b.compare("ne", lower_value(s, right), 0))
     b.jump(done)
     b.place(done)
     return b.read(name, BOOL)
@@ -195,7 +132,7 @@ def _logical(s: Lowerer, op: str, left: tree.Expr, right: tree.Expr) -> Value:
 def _ternary(s: Lowerer, expr: tree.Ternary) -> Value:
     b = s.b
     type = in_register(s.types.get(expr, TRUTH))
-    condition = lower_condition(s, expr.condition)
+    condition = lower_value(s, expr.condition)
     then, otherwise, done = b.new_block(), b.new_block(), b.new_block()
     name = f"choice {id(done)}"
     b.branch(condition, then, otherwise)

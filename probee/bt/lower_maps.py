@@ -9,6 +9,8 @@ from ..funcs.stored import Home
 from ..ir.types import S64, U64, VALUE
 from ..spec.values import Aggregate
 from . import tree
+from .lower_arith import combine
+from .lower_memory import key_of, lower_into
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +31,6 @@ def read_map(s: Lowerer, access: tree.MapAccess) -> Value:
     type = in_register(stored.value)
     if stored.home is Home.CELL:
         return b.load(s.cell(stored), type)
-    from .lower_memory import key_of
-
     entry = s.find_entry(stored, key_of(s, stored, access))
     there, absent, done = b.new_block(), b.new_block(), b.new_block()
     b.branch(b.compare("ne", entry, 0), there, absent)
@@ -51,9 +51,7 @@ def assign_map(s: Lowerer, target: tree.MapAccess, value: tree.Expr) -> None:
     if found is not None and isinstance(found[0], Aggregation):
         _aggregate(s, stored, target, value)
     elif stored.home is Home.CELL:
-        from .lower_expr import lower_value
-
-        number = s.b.ext(lower_value(s, value), in_register(stored.value))
+        number = s.b.ext(s.number(value), in_register(stored.value))
         s.b.store(s.cell(stored), number, stored.value.size)
         _mark_written(s, stored)
     else:
@@ -65,16 +63,12 @@ def _mark_written(s: Lowerer, stored: Stored) -> None:
 
 
 def _set_entry(s: Lowerer, stored: Stored, target: tree.MapAccess, value: tree.Expr) -> None:
-    from .lower_memory import key_of, lower_into
-
     b = s.b
     room = align_up(stored.value.size + (ROOM if in_memory(stored.value) else 0), 8)
     memory = b.slot(room)
     if not in_memory(stored.value) and stored.value.size < 8:
-        from .lower_expr import lower_value
-
         # Cut to the type, then the whole word is written: no byte of it is left undefined.
-        b.store(memory, b.ext(lower_value(s, value), in_register(stored.value)), 8)
+        b.store(memory, b.ext(s.number(value), in_register(stored.value)), 8)
     else:
         if align_up(stored.value.size, 8) != stored.value.size:
             b.zero(memory, 8, align_up(stored.value.size, 8) - 8)
@@ -83,8 +77,6 @@ def _set_entry(s: Lowerer, stored: Stored, target: tree.MapAccess, value: tree.E
 
 
 def _aggregate(s: Lowerer, stored: Stored, target: tree.MapAccess, value: tree.Expr) -> None:
-    from .lower_memory import key_of
-
     b = s.b
     function, site = s.checked.calls[value]
     assert isinstance(function, Aggregation)
@@ -119,8 +111,6 @@ def increment_map(s: Lowerer, expr: tree.Increment, *, wanted: bool) -> Value | 
 
 def _add(s: Lowerer, stored: Stored, target: tree.MapAccess, by: Value, wanted: bool) -> Value | None:
     """Add to a number, atomically; the value before if it is `wanted`."""
-    from .lower_memory import key_of
-
     b = s.b
     if stored.home is Home.CELL:
         old = _atomic(s, s.cell(stored), by, wanted)
@@ -150,12 +140,10 @@ def _atomic(s: Lowerer, pointer: Value, by: Value, wanted: bool) -> Value | None
 
 def compound_map(s: Lowerer, statement: tree.Assign, target: tree.MapAccess) -> None:
     """`@x += value` and the like. Sums are atomic; the others read, compute and write."""
-    from .lower_expr import combine, lower_value
-
     b = s.b
     op = statement.op[:-1]
     stored = s.unit.variables[target.name]
-    by = lower_value(s, statement.value)
+    by = s.number(statement.value)
     if op in _ADDING:
         wide = b.ext(by, U64)
         _add(s, stored, target, wide if op == "+" else b.neg(wide), False)
@@ -166,8 +154,6 @@ def compound_map(s: Lowerer, statement: tree.Assign, target: tree.MapAccess) -> 
         b.store(s.cell(stored), new, one.size)
         _mark_written(s, stored)
         return
-    from .lower_memory import key_of
-
     entry, done = s.with_entry(stored, key_of(s, stored, target))
     new = combine(s, op, b.load(entry, in_register(one)), by, one, other)
     b.store(entry, new, one.size)

@@ -26,9 +26,7 @@ def lower_into(s: Lowerer, expr: tree.Expr, place: Place) -> None:
     if in_memory(place.type):
         _INTO[expr.__class__](s, expr, place)
     else:
-        from .lower_expr import lower_value
-
-        s.b.store(place.pointer, lower_value(s, expr), place.type.size, place.offset)
+        s.b.store(place.pointer, s.number(expr), place.type.size, place.offset)
     s.b.span = before
 
 
@@ -95,11 +93,9 @@ def _map(s: Lowerer, expr: tree.MapAccess, place: Place) -> None:
 
 
 def _ternary(s: Lowerer, expr: tree.Ternary, place: Place) -> None:
-    from .lower_expr import lower_condition
-
     b = s.b
     then, otherwise, done = b.new_block(), b.new_block(), b.new_block()
-    b.branch(lower_condition(s, expr.condition), then, otherwise)
+    b.branch(s.number(expr.condition), then, otherwise)
     for block, value in ((then, expr.then or expr.condition), (otherwise, expr.otherwise)):
         b.place(block)
         lower_into(s, value, place)

@@ -6,6 +6,7 @@
     globals.py     the layout of the globals map
     stored.py      where a script's variables live
     text.py        text in memory: storing, copying, comparing
+    merged.py      an aggregate as one number, inside a program
     aggregate.py   count sum min max avg stats
     histogram.py   hist lhist
     output.py      printf print time
