@@ -21,7 +21,8 @@ from probee.base.registry import near_misses
 from probee.base.source import Diagnostic, Source, Span
 
 from .disasm import RAW, Syntax, render_form
-from .ebpf import CALL, EXIT, LDDW, Call, Insn
+from .ebpf import CALL, EXIT, LDDW, Insn
+from .fields import Call
 from .forms import FIELDS, FORMS, Form, check_form
 from .helpers import find_helper_number
 

@@ -11,7 +11,8 @@ from probee.base.bits import signed
 from probee.base.errors import FormatError
 
 from .disasm import render_insn
-from .ebpf import CALL, CALLX, EXIT, JA, JA32, JAX, LDDW, MAY_GOTO, Alu, Call, Class, Insn, Pseudo
+from .ebpf import CALL, CALLX, EXIT, JA, JA32, JAX, LDDW, MAY_GOTO, Alu, Insn
+from .fields import Call, Class, Pseudo
 from .forms import check_form
 
 TYPE_CHECKING = False

@@ -20,20 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .fields import End
+
 U64 = 0xFFFFFFFF_FFFFFFFF
-
-
-class Class(IntEnum):
-    """Bits 0–2 of an opcode."""
-
-    LD = 0
-    LDX = 1
-    ST = 2
-    STX = 3
-    ALU = 4
-    JMP = 5
-    JMP32 = 6
-    ALU64 = 7
 
 
 class Size(IntEnum):
@@ -43,17 +32,6 @@ class Size(IntEnum):
     H = 0x08
     B = 0x10
     DW = 0x18
-
-
-class Mode(IntEnum):
-    """Bits 5–7 of a load's or store's opcode."""
-
-    IMM = 0x00
-    ABS = 0x20
-    IND = 0x40
-    MEM = 0x60
-    MEMSX = 0x80
-    ATOMIC = 0xC0
 
 
 class Alu(IntEnum):
@@ -77,14 +55,6 @@ class Alu(IntEnum):
     MOVSX8 = 0x8B0
     MOVSX16 = 0x10B0
     MOVSX32 = 0x20B0
-
-
-class End(IntEnum):
-    """Whole opcodes of the byte swaps; `imm` is the width in bits."""
-
-    LE = 0xD4
-    BE = 0xDC
-    SWAP = 0xD7
 
 
 class Jump(IntEnum):
@@ -121,35 +91,17 @@ class Atomic(IntEnum):
     STORE_RELEASE = 0x110
 
 
-class Pseudo(IntEnum):
-    """`src` of LDDW: what its immediate stands for."""
-
-    NUMBER = 0
-    MAP_FD = 1
-    MAP_VALUE = 2
-    BTF_ID = 3
-    FUNC = 4
-    MAP_IDX = 5
-    MAP_IDX_VALUE = 6
-
-
-class Call(IntEnum):
-    """`src` of CALL: what its immediate stands for."""
-
-    HELPER = 0
-    LOCAL = 1
-    KFUNC = 2
-
-
 X = 0x08
 """Added to an opcode when the operand is a register."""
 
 LDDW = 0x18
-LDX = Class.LDX | Mode.MEM
-LDXS = Class.LDX | Mode.MEMSX
-ST = Class.ST | Mode.MEM
-STX = Class.STX | Mode.MEM
-ATOMIC = Class.STX | Mode.ATOMIC
+LD_ABS = 0x20
+LD_IND = 0x40
+LDX = 0x61
+LDXS = 0x81
+ST = 0x62
+STX = 0x63
+ATOMIC = 0xC3
 JA = 0x05
 JA32 = 0x06
 JAX = 0x0D
@@ -245,12 +197,12 @@ def store_release(size: int, dst: int, off: int, src: int) -> Insn:
 
 def load_abs(size: int, imm: int) -> Insn:
     """`r0 = ntoh(*(size *)(packet + imm))`; ends the program with 0 when out of bounds. Clobbers r1–r5."""
-    return Insn(Mode.ABS | size, 0, 0, 0, imm)
+    return Insn(LD_ABS | size, 0, 0, 0, imm)
 
 
 def load_ind(size: int, src: int, imm: int) -> Insn:
     """`r0 = ntoh(*(size *)(packet + src + imm))`, otherwise as `load_abs`."""
-    return Insn(Mode.IND | size, 0, src, 0, imm)
+    return Insn(LD_IND | size, 0, src, 0, imm)
 
 
 def jump_reg(op: int, dst: int, src: int, off: int, wide: bool = True) -> Insn:
@@ -282,18 +234,21 @@ def may_goto(off: int) -> Insn:
     return Insn(MAY_GOTO, 0, 0, off)
 
 
+# The numbers in `src` below are `probee.isa.fields.Call` and `Pseudo`.
+
+
 def call(helper: int) -> Insn:
-    return Insn(CALL, 0, Call.HELPER, 0, helper)
+    return Insn(CALL, 0, 0, 0, helper)
 
 
 def call_local(off: int) -> Insn:
     """Call the function that starts `off` slots after the next instruction."""
-    return Insn(CALL, 0, Call.LOCAL, 0, off)
+    return Insn(CALL, 0, 1, 0, off)
 
 
 def call_kfunc(btf_id: int, fd_index: int = 0) -> Insn:
     """Call the kernel function of that BTF id; `fd_index` (from 1) names a module's BTF in `fd_array`."""
-    return Insn(CALL, 0, Call.KFUNC, fd_index, btf_id)
+    return Insn(CALL, 0, 2, fd_index, btf_id)
 
 
 def exit_() -> Insn:
@@ -306,31 +261,31 @@ def lddw(dst: int, imm64: int) -> Insn:
 
 
 def ld_map_fd(dst: int, fd: int) -> Insn:
-    return Insn(LDDW, dst, Pseudo.MAP_FD, 0, fd)
+    return Insn(LDDW, dst, 1, 0, fd)
 
 
 def ld_map_value(dst: int, fd: int, offset: int = 0) -> Insn:
     """The address of byte `offset` of the only value of an array map."""
-    return Insn(LDDW, dst, Pseudo.MAP_VALUE, 0, offset << 32 | fd)
+    return Insn(LDDW, dst, 2, 0, offset << 32 | fd)
 
 
 def ld_map_idx(dst: int, index: int) -> Insn:
     """A map by its index in `fd_array`."""
-    return Insn(LDDW, dst, Pseudo.MAP_IDX, 0, index)
+    return Insn(LDDW, dst, 5, 0, index)
 
 
 def ld_map_idx_value(dst: int, index: int, offset: int = 0) -> Insn:
-    return Insn(LDDW, dst, Pseudo.MAP_IDX_VALUE, 0, offset << 32 | index)
+    return Insn(LDDW, dst, 6, 0, offset << 32 | index)
 
 
 def ld_btf_id(dst: int, btf_id: int, btf_fd: int = 0) -> Insn:
     """The address of a kernel variable, by the BTF id of its VAR."""
-    return Insn(LDDW, dst, Pseudo.BTF_ID, 0, btf_fd << 32 | btf_id)
+    return Insn(LDDW, dst, 3, 0, btf_fd << 32 | btf_id)
 
 
 def ld_func(dst: int, off: int) -> Insn:
     """The address of the function that starts `off` slots after this LDDW's first."""
-    return Insn(LDDW, dst, Pseudo.FUNC, 0, off & 0xFFFFFFFF)
+    return Insn(LDDW, dst, 4, 0, off & 0xFFFFFFFF)
 
 
 _LITTLE = struct.Struct("<BBhi")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .ebpf import CALL, CALLX, EXIT, JA, JA32, JAX, LDDW, MAY_GOTO, Alu, Atomic, Class, End, Mode
+from .ebpf import CALL, CALLX, EXIT, JA, JA32, JAX, LDDW, MAY_GOTO, Alu, Atomic
+from .fields import Class, End, Mode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

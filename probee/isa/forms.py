@@ -18,7 +18,8 @@ from enum import IntEnum
 from probee.base.errors import FormatError
 from probee.base.record import record
 
-from .ebpf import ATOMIC, LDX, LDXS, ST, STX, Alu, Atomic, End, Insn, Jump, Mode, Size
+from .ebpf import ATOMIC, LDX, LDXS, ST, STX, Alu, Atomic, Insn, Jump, Size
+from .fields import End, Mode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

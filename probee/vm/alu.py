@@ -7,7 +7,8 @@ writes the same as Python source; `tests/vm` checks that they agree.
 from __future__ import annotations
 
 from probee.base.bits import signed, unsigned
-from probee.isa.ebpf import Alu, End, Jump
+from probee.isa.ebpf import Alu, Jump
+from probee.isa.fields import End
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

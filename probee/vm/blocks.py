@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from probee.base.record import record
 from probee.isa.check import ends_block, find_target
-from probee.isa.ebpf import CALL, LDDW, Call, Class, Insn, Pseudo
+from probee.isa.ebpf import CALL, LDDW, Insn
 from probee.isa.effects import CLOBBERED, clobbers, find_reads, find_writes
+from probee.isa.fields import Call, Class, Pseudo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import errno
 
 from probee.base.bits import signed
 from probee.base.record import record
-from probee.isa.ebpf import CALL, Call
+from probee.isa.ebpf import CALL
+from probee.isa.fields import Call
 from probee.isa.helpers import find_helper_number
 
 from .fault import Fault

@@ -7,25 +7,9 @@ from __future__ import annotations
 
 from probee.base.bits import U64, signed, unsigned
 from probee.isa.disasm import render_insn
-from probee.isa.ebpf import (
-    BYTES,
-    CALL,
-    CALLX,
-    EXIT,
-    JA,
-    JA32,
-    LDDW,
-    MAY_GOTO,
-    Alu,
-    Atomic,
-    Call,
-    Class,
-    End,
-    Insn,
-    Mode,
-    Size,
-)
+from probee.isa.ebpf import BYTES, CALL, CALLX, EXIT, JA, JA32, LDDW, MAY_GOTO, Alu, Atomic, Insn, Size
 from probee.isa.effects import CLOBBERED
+from probee.isa.fields import Call, Class, End, Mode
 
 from .alu import ALU, JUMPS, swap_bytes
 from .fault import Fault

@@ -11,7 +11,8 @@ import errno
 
 from probee.base.errors import FeatureError, FormatError, KernelError, UsageError
 from probee.isa.check import find_slots
-from probee.isa.ebpf import LDDW, Insn, Pseudo, decode
+from probee.isa.ebpf import LDDW, Insn, decode
+from probee.isa.fields import Pseudo
 from probee.spec.abi import MapType, ProgType
 from probee.spec.bundle import IntervalLink, Program
 

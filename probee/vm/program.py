@@ -5,7 +5,8 @@ from __future__ import annotations
 from probee.base.errors import FeatureError
 from probee.base.record import record, replace
 from probee.isa.check import check_program, find_slots, find_target
-from probee.isa.ebpf import CALL, CALLX, JAX, LDDW, Call, Insn, Pseudo
+from probee.isa.ebpf import CALL, CALLX, JAX, LDDW, Insn
+from probee.isa.fields import Call, Pseudo
 from probee.spec.abi import ProgType
 
 from .fault import Fault

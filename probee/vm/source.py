@@ -7,7 +7,8 @@ and `p32(bytes, offset, value)` read and write numbers, `fp` is the stack frame'
 from __future__ import annotations
 
 from probee.base.bits import unsigned
-from probee.isa.ebpf import BYTES, Alu, Atomic, Class, End, Insn, Jump, Mode, Size
+from probee.isa.ebpf import BYTES, Alu, Atomic, Insn, Jump, Size
+from probee.isa.fields import Class, End, Mode
 
 from .memory import STACK_SIZE
 

@@ -17,22 +17,9 @@ import struct
 from probee.base.bits import U64
 from probee.base.errors import InternalError
 from probee.isa.disasm import render_insn
-from probee.isa.ebpf import (
-    ATOMIC,
-    BYTES,
-    CALL,
-    CALLX,
-    EXIT,
-    LDDW,
-    MAY_GOTO,
-    Atomic,
-    Call,
-    Class,
-    Insn,
-    Mode,
-    Size,
-)
+from probee.isa.ebpf import ATOMIC, BYTES, CALL, CALLX, EXIT, LDDW, MAY_GOTO, Atomic, Insn, Size
 from probee.isa.effects import CLOBBERED, clobbers
+from probee.isa.fields import Call, Class, Mode
 
 from .alu import divide_signed, modulo_signed, swap_bytes
 from .blocks import Block, Function, find_entries, find_function, find_unwritten_reads

@@ -11,6 +11,7 @@ from probee.isa import ebpf
 from probee.isa.asm import assemble
 from probee.isa.disasm import Syntax, render_insn, render_program
 from probee.isa.ebpf import Alu, Atomic, Insn, Jump, Size
+from probee.isa.fields import End
 from probee.isa.forms import FORMS, Form
 
 from .programs import INSNS
@@ -60,7 +61,7 @@ def test_random_text_raises_source_error_and_nothing_else(text: str) -> None:
         ("w0 = cmpxchg32_32(r1 + 0, w0, w2)", ebpf.atomic(Atomic.CMPXCHG, Size.W, 1, 0, 2)),
         ("r3 = atomic_fetch_or((u64 *)(r1 + 0), r3)", ebpf.atomic(Atomic.OR, Size.DW, 1, 0, 3, fetch=True)),
         ("r0 = *(u16 *)skb[r7]", ebpf.load_ind(Size.H, 7, 0)),
-        ("swap32 %r1", ebpf.swap(ebpf.End.SWAP, 1, 32)),
+        ("swap32 %r1", ebpf.swap(End.SWAP, 1, 32)),
         ("add r0, r1", ebpf.alu_reg(Alu.ADD, 0, 1)),
         ("mov32 %r0, 0xffffffff", ebpf.mov_imm(0, -1, wide=False)),
         ("r1 = map[fd:4 counts]", ebpf.ld_map_fd(1, 4)),

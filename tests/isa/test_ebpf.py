@@ -12,7 +12,8 @@ from probee.base.errors import FormatError, UsageError
 from probee.isa import ebpf
 from probee.isa.check import check_program
 from probee.isa.disasm import Syntax, render_insn
-from probee.isa.ebpf import Alu, Atomic, End, Insn, Jump, Size, decode, encode
+from probee.isa.ebpf import Alu, Atomic, Insn, Jump, Size, decode, encode
+from probee.isa.fields import End
 from probee.isa.forms import FIELDS, FORMS, find_form
 
 from .programs import INSNS

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from probee.isa import ebpf
 from probee.isa.asm import assemble
-from probee.isa.ebpf import LDDW, Class, Insn, Mode
+from probee.isa.ebpf import LDDW, Insn
+from probee.isa.fields import Class, Mode
 from probee.isa.forms import FORMS, Form
 from probee.vm.alu import ALU, JUMPS, divide_signed, modulo_signed
 from probee.vm.fault import Fault

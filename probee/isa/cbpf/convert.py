@@ -17,7 +17,6 @@ from probee.base.record import record, replace
 
 from ..ebpf import (
     Alu,
-    End,
     Insn,
     Jump,
     Size,
@@ -37,6 +36,7 @@ from ..ebpf import (
     store_reg,
     swap,
 )
+from ..fields import End
 from .check import check_filter, check_seccomp
 from .forms import EXTRAS
 from .insn import ABSOLUTE, INDIRECT, JUMPS, Ancillary, Op, Sock, find_ancillary

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..disasm import render_insn
-from ..ebpf import CALL, Class, Mode
+from ..ebpf import CALL
+from ..fields import Class, Mode
 from ..helpers import find_helper_name
 from .convert import convert_filter, find_reached
 from .forms import EXTRAS
