@@ -6,7 +6,7 @@ with is in `probee.spec.abi`; here is only what it takes to hand them over.
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 
 
 class Cmd(IntEnum):
@@ -29,7 +29,6 @@ class Cmd(IntEnum):
     MAP_LOOKUP_BATCH = 24
     MAP_LOOKUP_AND_DELETE_BATCH = 25
     LINK_CREATE = 28
-    ITER_CREATE = 33
 
 
 ENOTSUPP = 524
@@ -49,8 +48,8 @@ FUNC_INFO_SIZE = 8
 """Bytes of struct bpf_line_info and struct bpf_func_info."""
 
 
-class LogLevel(IntFlag):
-    """How much the verifier tells."""
+class LogLevel(IntEnum):
+    """How much the verifier tells; bits."""
 
     NONE = 0
     BRIEF = 1  # the path that failed
@@ -74,35 +73,16 @@ class PerfSoftware(IntEnum):
     TASK_CLOCK = 1
 
 
-class PerfHardware(IntEnum):
-    """enum perf_hw_id"""
-
-    CPU_CYCLES = 0
-    INSTRUCTIONS = 1
-
-
 PERF_ATTR_SIZE = 112
 """PERF_ATTR_SIZE_VER5 of struct perf_event_attr, which every kernel since 4.1 takes."""
 
-PERF_SAMPLE_RAW = 1 << 10
+PERF_ATTR_DISABLED = 1 << 0
+"""Bit of the flags word of struct perf_event_attr."""
 
 PERF_FLAG_FD_CLOEXEC = 1 << 3
 
 PERF_EVENT_IOC_ENABLE = 0x2400
-PERF_EVENT_IOC_DISABLE = 0x2401
 PERF_EVENT_IOC_SET_BPF = 0x40042408
-
-
-class PerfBit(IntFlag):
-    """Bits of the flags word of struct perf_event_attr."""
-
-    DISABLED = 1 << 0
-    INHERIT = 1 << 1
-    PINNED = 1 << 2
-    EXCLUDE_USER = 1 << 4
-    EXCLUDE_KERNEL = 1 << 5
-    EXCLUDE_HV = 1 << 6
-    FREQ = 1 << 10
 
 
 HW_BREAKPOINT_W = 2

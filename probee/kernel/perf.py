@@ -14,12 +14,12 @@ from ..base.errors import AttachError, FeatureError
 from ..spec.abi import AttachType
 from .abi import (
     BPF_F_UPROBE_MULTI_RETURN,
+    PERF_ATTR_DISABLED,
     PERF_ATTR_SIZE,
     PERF_EVENT_IOC_ENABLE,
     PERF_EVENT_IOC_SET_BPF,
     PERF_FLAG_FD_CLOEXEC,
     Cmd,
-    PerfBit,
 )
 from .cpus import online_cpus
 from .fd import Fd, Fds
@@ -70,14 +70,11 @@ def open_event(
     pid: int = _ALL_PROCESSES,
     cpu: int = _ANY_CPU,
     period: int = 0,
-    flags: int = 0,
     config1: int = 0,
     config2: int = 0,
 ) -> Fd:
     """perf_event_open(2), not yet enabled. Raises AttachError: `what` could not be done."""
-    result = try_event(
-        kind, config, pid=pid, cpu=cpu, period=period, flags=flags, config1=config1, config2=config2
-    )
+    result = try_event(kind, config, pid=pid, cpu=cpu, period=period, config1=config1, config2=config2)
     if result < 0:
         raise AttachError(what, known_errno(-result), hint=explain_refusal(-result))
     return Fd(result)
@@ -90,15 +87,15 @@ def try_event(
     pid: int = _ALL_PROCESSES,
     cpu: int = _ANY_CPU,
     period: int = 0,
-    flags: int = 0,
     bp_type: int = 0,
     config1: int = 0,
     config2: int = 0,
 ) -> int:
     """perf_event_open(2): a file descriptor, or -errno."""
     attr = bytearray(PERF_ATTR_SIZE)
-    bits = flags | PerfBit.DISABLED
-    _ATTR.pack_into(attr, 0, kind, PERF_ATTR_SIZE, config, period, 0, 0, bits, 0, bp_type, config1, config2)
+    _ATTR.pack_into(
+        attr, 0, kind, PERF_ATTR_SIZE, config, period, 0, 0, PERF_ATTR_DISABLED, 0, bp_type, config1, config2
+    )
     return perf_event_open(attr, pid, cpu, PERF_FLAG_FD_CLOEXEC)
 
 

@@ -69,7 +69,7 @@ def test_a_refusal_points_at_the_line_of_the_script(kernel: Kernel) -> None:
     lines = (LineInfo(0, good), LineInfo(2, bad), LineInfo(3, good))
     error = refused(kernel, ebpf.lddw(1, 5), ebpf.mov_reg(0, 7), ebpf.exit_(), lines=lines)
     assert error.span is bad
-    assert error.reason == "register r7 is read before it is set (R7 !read_ok)"
+    assert "r7" in error.reason.lower()  # in our words, or since 7.3 in the kernel's
     assert "R7 !read_ok" in error.log
     assert error.render().splitlines()[:3] == [
         "stdin:1:18-27: ERROR: the kernel refuses test: Permission denied: " + error.reason,
@@ -97,7 +97,7 @@ def test_a_log_longer_than_the_first_buffer_is_whole(kernel: Kernel) -> None:
     error = refused(kernel, *body, ebpf.mov_reg(0, 9), ebpf.exit_())
     assert len(error.log) > 256 << 10
     assert "0: (7a)" in error.log
-    assert error.reason.startswith("register r9 is read")
+    assert "r9" in error.reason.lower()
 
 
 def test_the_log_of_an_accepted_program_comes_when_asked_for() -> None:
