@@ -82,6 +82,11 @@ def _cc() -> bool:
         return built.returncode == 0
 
 
+def _sdt() -> bool:
+    command, source = ["cc", "-E", "-xc", "-"], b"#include <sys/sdt.h>\n"
+    return _cc() and subprocess.run(command, input=source, capture_output=True, check=False).returncode == 0
+
+
 def _bpftrace() -> bool:
     if shutil.which("bpftrace") is None:
         return False
@@ -125,6 +130,7 @@ FEATURES = {
         Feature("kprobe", "perf_event_open(2) on the kprobe PMU", _kprobe),
         Feature("tracefs", "a mounted /sys/kernel/tracing", _tracefs),
         Feature("cc", "a C compiler called cc, and the C library's headers", _cc),
+        Feature("sdt", "cc, and SystemTap's header <sys/sdt.h>", _sdt),
         Feature("bpftrace", "the bpftrace command", _bpftrace),
         Feature("bpftrace_source", "BPFTRACE_DIR, where bpftrace's source is checked out", _bpftrace_source),
         Feature("binutils", "the commands readelf, objcopy and strip", _binutils),

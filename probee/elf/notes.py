@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @record
 class Note:
-    """One note: its owner, its type (in the owner's numbers) and its bytes, which stood at `section` + `offset`."""
+    """One note: owner, type (in the owner's numbers), and its bytes, which stood at `section` + `offset`."""
 
     owner: str
     type: int
