@@ -18,6 +18,10 @@
     config.py     what the kernel was built with
     vmlinux.py    ids in the kernel's own BTF
     privilege.py  what this process may do, and what it lacks
+    loaded.py     programs that are loaded now, with their instructions
+    sockets.py    filters on sockets
+    seccomp.py    the seccomp filters of a process
+    libpcap.py    libpcap's compiler of filter expressions
 
 A module here imports only what its callers pay for: ctypes comes with syscall.py, mmap with maps.py.
 """

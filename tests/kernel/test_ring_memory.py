@@ -8,7 +8,7 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from probee.kernel import ring as module
@@ -62,7 +62,7 @@ RECORDS = st.lists(
         st.sampled_from([0, 2, 4, 8, 12, 16, 20]),
         st.integers(1, 40),
     ),
-    max_size=30,
+    max_size=12,
 ).map(lambda kinds: [(bits, payload(e, n, i)) for bits, e, n, times in kinds for i in range(times)])
 
 
@@ -91,6 +91,8 @@ def walk(start: int, records: list[tuple[int, bytes]]) -> list[tuple[int, list[b
     return runs
 
 
+# A guest machine is ten times slower.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(records=RECORDS, start=st.integers(0, 3 * SIZE // 8).map(lambda n: n * 8), fenced=st.booleans())
 def test_runs_are_what_they_are_defined_to_be(
     records: list[tuple[int, bytes]], start: int, fenced: bool

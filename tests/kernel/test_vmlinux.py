@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from probee.base.errors import FormatError
@@ -34,6 +34,7 @@ def test_a_type_is_found_by_name_and_kind() -> None:
     assert find_btf_id(btf, "nothing", Kind.FUNC) is None
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 23), st.integers(0, 255))
 def test_a_broken_header_is_a_format_error_or_harmless(at: int, byte: int) -> None:
     btf = bytearray(small_btf()[0])
