@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..base.errors import InternalError, SourceError
 from ..base.record import replace
 from ..base.source import Diagnostic
-from ..ctype.types import CType, Int
+from ..ctype.types import CType, Int, Void
 from ..funcs.stored import MAP_KINDS, Declared
 from ..spec.values import Aggregate, Tuple
 from . import tree
@@ -17,7 +17,8 @@ from .check_expr import type_of
 from .check_stmt import check_body, check_predicate
 from .constants import number_of
 from .names import Action, Checked, Local, MapInfo, did_you_mean
-from .types import describe, merge, settle
+from .types import describe, merge, reads_as, settle
+from .walk import MAX_DEPTH, find_too_deep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Checker:
         self._locals: dict[tree.Node, Local] = {}
 
     def run(self) -> Checked:
+        deep = find_too_deep(self.checked.script)
+        if deep is not None:
+            message = f"nested more than {MAX_DEPTH} levels deep"
+            raise SourceError([Diagnostic("ERROR", message, deep.span)])
         self._declare_maps()
         for _ in range(_MOST_ROUNDS):
             self.changed = False
@@ -231,9 +236,9 @@ class Checker:
             return info
         if not keyed or None in types:
             return info
-        known = [t for t in types if t is not None]
+        known = [reads_as(t) or t for t in types if t is not None]
         for key, type in zip(access.keys, known, strict=True):
-            if isinstance(type, Aggregate):
+            if isinstance(type, (Aggregate, Void)):
                 self.error(f"{type} cannot be part of a map key", key.span)
                 return info
         new = known[0] if len(known) == 1 else Tuple(tuple(known))

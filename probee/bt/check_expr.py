@@ -238,7 +238,7 @@ def _cast(c: Checker, expr: tree.Cast) -> CType | None:
 
 def _tuple(c: Checker, expr: tree.TupleExpr) -> CType | None:
     types = [type_of(c, item) for item in expr.items]
-    known = [t for t in types if t is not None]
+    known = [reads_as(t) or t for t in types if t is not None]
     if len(known) != len(types):
         return None
     for item, type in zip(expr.items, known, strict=True):

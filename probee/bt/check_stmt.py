@@ -9,6 +9,7 @@ from . import tree
 from .check_call import check_call
 from .check_expr import check_increment, type_binary, type_of
 from .types import arithmetic, describe, is_number, is_scalar, literal_type, reads_as
+from .walk import next_if
 from .written import written_type
 
 TYPE_CHECKING = False
@@ -67,8 +68,14 @@ def _scoped(c: Checker, body: tuple[tree.Stmt, ...]) -> None:
 
 
 def _if(c: Checker, statement: tree.If) -> None:
-    check_predicate(c, statement.condition)
-    _scoped(c, statement.then)
+    # In a loop, since `else if` may go on for hundreds of times.
+    while True:
+        check_predicate(c, statement.condition)
+        _scoped(c, statement.then)
+        following = next_if(statement)
+        if following is None:
+            break
+        statement = following
     _scoped(c, statement.otherwise)
 
 

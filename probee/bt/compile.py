@@ -10,7 +10,7 @@ from ..base.record import record, replace
 from ..codegen.info import describe
 from ..codegen.pipeline import compile_unit
 from ..funcs.stored import place_variable, variables_of
-from ..funcs.unit import GLOBALS, Options, Unit
+from ..funcs.unit import GLOBALS, Options, Unit, default_options
 from ..spec.bundle import Bundle, Program
 from .check import check_script, sort_diagnostics
 from .lower import lower_program
@@ -61,7 +61,7 @@ def compile_script(
     script = parse(source, params)
     if dump is not None:
         dump("ast", script)
-    options = configure(script, options or Options())
+    options = configure(script, options or default_options(target))
     actions, faults = resolve_points(script, target, pid)
     try:
         checked = check_script(script, actions, params, max_strlen=options.max_strlen, unsafe=unsafe)

@@ -19,7 +19,7 @@ from . import tree
 from .lower_expr import has_effect, lower_binary, lower_value
 from .lower_maps import assign_map, compound_map, increment_map
 from .lower_memory import key_of, lower_into
-from .walk import walk
+from .walk import next_if, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,14 +204,20 @@ def _assign(s: Lowerer, statement: tree.Assign) -> None:
 
 def _if(s: Lowerer, statement: tree.If) -> None:
     b = s.b
-    then, otherwise, done = b.new_block(), b.new_block(), b.new_block()
-    condition = lower_value(s, statement.condition)
-    b.branch(condition, then, otherwise if statement.otherwise else done)
-    b.place(then)
-    lower_body(s, statement.then)
-    b.jump(done)
+    done = b.new_block()
+    following: tree.If | None = statement
+    while following is not None:
+        statement = following
+        b.span = statement.span
+        then, otherwise = b.new_block(), b.new_block()
+        b.branch(lower_value(s, statement.condition), then, otherwise if statement.otherwise else done)
+        b.place(then)
+        lower_body(s, statement.then)
+        b.jump(done)
+        if statement.otherwise:
+            b.place(otherwise)
+        following = next_if(statement)
     if statement.otherwise:
-        b.place(otherwise)
         lower_body(s, statement.otherwise)
         b.jump(done)
     b.place(done)

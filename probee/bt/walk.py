@@ -9,14 +9,39 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_DEPTH = 200
+"""How deep a tree may be, so that what walks it may recurse."""
+
 
 def walk(node: object) -> Iterator[tree.Node]:
     """`node` and every node below it, each before its children."""
-    if isinstance(node, tuple):
-        for item in node:
-            yield from walk(item)
-    elif isinstance(node, tree.Node):
-        yield node
-        for name in fields(node):
-            if name != "span":
-                yield from walk(getattr(node, name))
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, tuple):
+            stack.extend(reversed(top))
+        elif isinstance(top, tree.Node):
+            yield top
+            stack.extend([getattr(top, name) for name in reversed(fields(top)) if name != "span"])
+
+
+def next_if(statement: tree.If) -> tree.If | None:
+    """The `if` of an `else if`."""
+    others = statement.otherwise
+    return others[0] if len(others) == 1 and isinstance(others[0], tree.If) else None
+
+
+def find_too_deep(node: object) -> tree.Node | None:
+    """A node that is more than MAX_DEPTH below `node`, or None; a run of `else if` is one level."""
+    stack: list[tuple[object, int]] = [(node, 0)]
+    while stack:
+        top, depth = stack.pop()
+        if isinstance(top, tuple):
+            stack.extend([(item, depth) for item in top])
+        elif isinstance(top, tree.Node):
+            if depth > MAX_DEPTH:
+                return top
+            for name in fields(top):
+                follows = name == "otherwise" and isinstance(top, tree.If)
+                stack.append((getattr(top, name), depth if follows else depth + 1))
+    return None

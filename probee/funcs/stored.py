@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from ..base.bits import align_up
+from ..base.errors import FeatureError
 from ..base.record import record
 from ..ctype.types import UINT32, CType
 from ..spec.abi import MapType
@@ -20,6 +21,10 @@ from .unit import GLOBALS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .unit import Unit
+
+
+_SHORT_KEY = 512
+"""Bytes of a hash's key that every kernel takes."""
 
 
 class Home(IntEnum):
@@ -86,8 +91,14 @@ def _place_hash(unit: Unit, name: str, key: CType | None, value: CType, declared
     if declared is not None:
         kind, entries = MAP_KINDS[declared.kind][0], declared.max_entries
     size = align_up(value.size, 8)
+    key_size = UINT32.size if key is None else key.size
+    if key_size > _SHORT_KEY and not unit.target.have("large_keys"):
+        raise FeatureError(
+            f"{name}: its keys take {key_size} bytes, of which kernels before 5.11 allow {_SHORT_KEY}",
+            hint="give str() a length, or set max_strlen in config",
+        )
     unit.variables[name] = Stored(name, key, value, Home.HASH, name)
-    unit.maps.append(Map(name, kind, UINT32.size if key is None else key.size, size, entries))
+    unit.maps.append(Map(name, kind, key_size, size, entries))
 
 
 def variables_of(unit: Unit) -> tuple[Variable, ...]:

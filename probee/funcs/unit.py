@@ -36,6 +36,15 @@ class Options:
     max_map_keys: int = 4096
 
 
+_SHORT_STRLEN = 240
+"""Default length of text where a key of two texts must fit into 512 bytes."""
+
+
+def default_options(target: Target) -> Options:
+    """What holds for `target` when nothing is said."""
+    return Options() if target.have("large_keys") else Options(max_strlen=_SHORT_STRLEN)
+
+
 class Unit:
     """Everything that is of the script, not of one program."""
 

@@ -102,6 +102,8 @@ def _mismatch(name: str, new: str, old: str) -> str:
         ('$x = (int32)"a";', '(int32)"a"', 'Cannot cast from "string" to "int32"'),
         ('$x = printf("a");', 'printf("a")', "Invalid expression for assignment"),
         ("@x = clear(@y); @y = 1;", "clear(@y)", "Invalid expression for assignment"),
+        ("@x[clear(@y)] = 1; @y = 1;", "clear(@y)", "void cannot be part of a map key"),
+        ("@x = hist(1); $y = (1, @x);", "@x", "Map type hist_t cannot exist inside a tuple."),
         ("@x = hist(1); $y = @x;", "@x", "Value 'hist_t' cannot be assigned to a scratch variable."),
         (
             "@x = hist(1); @y = @x;",
@@ -346,3 +348,23 @@ def test_a_thing_that_is_not_there_is_a_target_error_with_a_span() -> None:
     assert caught.value.span is not None
     assert caught.value.span.text == "uprobe:program:read_lin"
     assert caught.value.hint == "did you mean read_line?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "begin { print(" + "+".join(["pid"] * 250) + "); }",
+        "begin { print(" + "!" * 250 + "pid); }",
+        "begin { if (pid) { @x[" + "~" * 240 + "1] = 1; } }",
+    ],
+)
+def test_trees_too_deep_to_walk(text: str) -> None:
+    assert [message for _, message in complaints(text)] == ["nested more than 200 levels deep"]
+
+
+def test_what_is_long_but_not_deep() -> None:
+    chain = " else ".join(f"if (pid == {n}) {{ @x = {n}; }}" for n in range(400))
+    script = Script(f"begin {{ {chain} else {{ @x = -1; }} @y = {' + '.join(['pid'] * 150)}; }}")
+    script.machine.pid = 377
+    script.run()
+    assert (script["@x"], script["@y"]) == (377, 150 * 377)

@@ -1,0 +1,147 @@
+"""Random scripts print and keep the same on the IR's interpreter and in the kernel."""
+
+from __future__ import annotations
+
+import random
+import struct
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders.scripts import FORM, Script, make_target
+from probee.attach import special
+from probee.attach.machine import LiveMachine
+from probee.events.decode import compile_value
+from probee.events.maps import open_variable
+from probee.spec.bundle import Special
+
+if TYPE_CHECKING:
+    from probee.spec.bundle import Bundle
+
+pytestmark = pytest.mark.kernel
+
+_HEAD = (
+    '@v = 7; $a = @v; $b = -3 + @v; $s = "init"; '
+    'if (@v == 1) { @s = "x"; @t[1] = "y"; @k[1] = (int64)5; @c = count(); @m = max(-1); @n[1] = count(); '
+    '@p["a", (int64)1] = -1; }'
+)
+_TEXTS = (
+    '"a"',
+    '"abc"',
+    '"a text that is longer than a word"',
+    '""',
+    "comm",
+    "@s",
+    "@t[1]",
+    "$s",
+    'str("xyz")',
+)
+_NUMBERS = ("@v", "$a", "$b", "@k[2]", "(uint64)@v", "(int32)$a", "@c", "@m", "@n[1]", "(uint8)$b", "pid * 0")
+_ARITHMETIC = ("+", "-", "*", "/", "%", "&", "|", "^")
+_TRUTHS = ("<", ">", "<=", ">=", "==", "!=", "&&", "||")
+
+
+class Writer:
+    """Writes scripts whose types always fit, by the numbers of a generator."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def pick(self, *choices: str) -> str:
+        return self.random.choice(choices)
+
+    def number(self, depth: int) -> str:
+        if depth <= 0 or self.random.random() < 0.3:
+            return self.pick(
+                *_NUMBERS, str(self.random.randint(-9, 9)), str(self.random.randint(-1 << 40, 1 << 40))
+            )
+        left, right = self.number(depth - 1), self.number(depth - 1)
+        return self.pick(
+            f"({left} {self.pick(*_ARITHMETIC)} {right})",
+            f"({left} {self.pick(*_ARITHMETIC)} {right})",
+            f"(int64)({left} {self.pick(*_TRUTHS)} {right})",
+            f"(int64)({self.text(1)} {self.pick('==', '!=')} {self.text(1)})",
+            f"(int64)!{left}",
+            f"(- {left})",
+            f"(~{left})",
+            f"({left} ? {right} : {self.number(depth - 1)})",
+            "$a++",
+            "(++@k[3])",
+        )
+
+    def text(self, depth: int) -> str:
+        if depth > 0 and self.random.random() < 0.2:
+            return f"({self.number(1)} ? {self.text(depth - 1)} : {self.text(depth - 1)})"
+        return self.pick(*_TEXTS)
+
+    def statement(self, depth: int) -> str:
+        number, text = self.number, self.text
+        choices = [
+            f"$a = {number(2)};",
+            f"$b = {number(2)};",
+            f"$s = {text(1)};",
+            f"@s = {text(1)};",
+            f"@t[{self.random.randint(0, 2)}] = {text(1)};",
+            f"@k[{number(1)} & 3] {self.pick('=', '+=', '-=', '|=', '*=', '/=')} {number(2)};",
+            f"@n[{number(1)} & 1] = count(); @c = count();",
+            f"@m = max((int64){number(2)}); @min = min((int64){number(2)});",
+            f"@avg = avg({number(1)}); @st[{text(1)}] = stats((int64){number(1)});",
+            f"@h = hist((int64){number(2)}, 2); @l = lhist((int64){number(1)}, -10, 100, 7);",
+            f"@p[{text(1)}, {number(1)}] = {number(1)};",
+            f"delete(@k, {number(1)} & 3); delete(@p[{text(0)}, (int64)1]);",
+            f"@x{self.pick('++', '--', f' += {number(1)}', f' |= {number(1)}')};",
+            f'printf("%d %s %d", {number(2)}, {text(1)}, {number(2)});',
+            f"print(((int64){number(1)}, {self.pick(*_TEXTS[:5])}, (uint8)({number(1)})));",
+        ]
+        if depth > 0:
+            inner = [self.statement(depth - 1) for _ in range(3)]
+            choices += [f"if ({number(2)}) {{ {inner[0]} {inner[1]} }} else {{ {inner[2]} }}"] * 3
+        return self.pick(*choices)
+
+    def script(self) -> str:
+        body = " ".join(self.statement(2) for _ in range(self.random.randint(2, 10)))
+        return f'begin {{ {_HEAD} {body} printf("%d %d %s", $a, $b, $s); }}'
+
+
+def _run_in_kernel(bundle: Bundle) -> tuple[list[Any], dict[str, Any]]:
+    """Values of all data records, and of all variables."""
+    with LiveMachine() as machine:
+        maps = {spec.name: machine.create_map(spec) for spec in bundle.maps}
+        program = machine.load(bundle.programs[0], maps, bundle.btf)  # type: ignore[arg-type]
+        link = bundle.links[0]
+        assert isinstance(link, Special)
+        special.attach(link, program)
+        layouts = {event.id: event for event in bundle.events}
+        values = []
+        for data in map(bytes, machine.open_ring(maps["data"]).read()):
+            layout = layouts[struct.unpack_from("=I", data)[0]]
+            values += [
+                compile_value(f.type, FORM)(data[f.offset : f.offset + f.type.size]) for f in layout.fields
+            ]
+        readers = {
+            v.name: open_variable(v, maps[v.map], machine.cpus, FORM)  # type: ignore[arg-type]
+            for v in bundle.variables
+        }
+        return values, {name: reader.read() for name, reader in readers.items()}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1 << 32))
+def test_scripts(seed: int) -> None:
+    from probee.kernel.survey import survey
+
+    live = survey("/usr/bin")
+    target = make_target(live.cpus, features=tuple(live.features))
+    script = Script(Writer(seed).script(), target=target)
+    values, variables = _run_in_kernel(script.bundle)
+    with open("/proc/self/comm", "rb") as file:
+        script.machine.comm = file.read().rstrip(b"\n")
+    assert script.run().values() == values
+    for name, value in variables.items():
+        expected = script[name]
+        if isinstance(expected, dict):
+            assert dict(value) == expected
+        elif value is not None or script.variable(name).written >= 0:
+            assert value == expected
