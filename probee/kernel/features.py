@@ -364,6 +364,8 @@ for _feature in (
     Feature("may_goto", (6, 9), _loads(*_LOOP)),
     Feature("bpf_loop", (5, 17), _have_helper(_BPF_LOOP)),
     Feature("mmapable", (5, 5), _creates(Map("mmapable", MapType.ARRAY, 4, 8, 1, MapFlag.MMAPABLE))),
+    # Since Linux commit c6bde958a62b ("bpf: Lift hashtab key_size limit") (in v5.11)
+    Feature("large_keys", (5, 11), _creates(Map("large_keys", MapType.HASH, 1024, 8, 1))),
     Feature("ringbuf", (5, 8), _creates(Map("ringbuf", MapType.RINGBUF, 0, 0, os.sysconf("SC_PAGESIZE")))),
     Feature("batch_hash", (5, 6), _have_batch(MapType.HASH)),
     Feature("batch_percpu_array", (5, 13), _have_batch(MapType.PERCPU_ARRAY)),

@@ -29,6 +29,7 @@ NEEDED = (
     "may_goto",
     "bpf_loop",
     "mmapable",
+    "large_keys",
     "ringbuf",
     "test_run",
     "perf_link",

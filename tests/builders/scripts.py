@@ -57,7 +57,7 @@ class FakeFiles:
         return pid == 1
 
 
-def make_target(cpus: int = 2, *, features: tuple[str, ...] = ("atomics_fetch",)) -> Target:
+def make_target(cpus: int = 2, *, features: tuple[str, ...] = ("atomics_fetch", "large_keys")) -> Target:
     return Target("6.12.0", "x86_64", cpus, 4, frozenset(features), FakeFiles())
 
 
