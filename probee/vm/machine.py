@@ -14,7 +14,7 @@ from probee.isa.check import find_slots
 from probee.isa.ebpf import LDDW, Insn, decode
 from probee.isa.fields import Pseudo
 from probee.spec.abi import MapType, ProgType
-from probee.spec.bundle import IntervalLink, Program
+from probee.spec.bundle import IntervalLink, Program, Special
 
 from .fault import BudgetFault, Fault
 from .helpers import HELPERS, Helper
@@ -205,9 +205,11 @@ class Vm:
     # -- the machine's protocol -------------------------------------------------------------------
 
     def attach(self, link: Link, program: ProgramHandle) -> VmLink:
-        """Attach a program; it runs when `fire` or `advance` says so."""
+        """Attach a program; it runs when `fire` or `advance` says so. BEGIN and END run now, once."""
         if not isinstance(program, VmProgram):
             raise UsageError("expected a program of this machine")
+        if isinstance(link, Special):
+            program.test_run()
         made = VmLink(self, link, program)
         self.links.append(made)
         return made

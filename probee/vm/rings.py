@@ -102,15 +102,42 @@ class RingReader:
         return self.ring.produced
 
     def read(self, until: int | None = None) -> list[memoryview | bytes]:
-        records: list[memoryview | bytes] = []
+        return [bytes(record.data) for record in self._take(until)]
+
+    def read_runs(self, until: int | None = None) -> list[tuple[int, int, memoryview]]:
+        """The same records as runs (stride, count, bytes), as `kernel.ring` gives them.
+
+        A run is of consecutive records of one length and one first u32. Each of its records is a
+        header of 8 bytes (u32 length, u32 that means nothing), the payload, padding to 8 bytes.
+        """
+        runs: list[tuple[int, int, bytearray]] = []
+        last = b""
+        end = -1  # where the record before ended, so that a discarded one ends a run
+        for record in self._take(until):
+            size = len(record.data)
+            stride = align_up(size + RINGBUF_HEADER, 8)
+            data = size.to_bytes(4, "little") + bytes(4) + bytes(record.data)
+            data = data.ljust(stride, b"\0")
+            kind = data[:4] + data[8:12]
+            if runs and kind == last and size >= 4 and record.end - stride == end:
+                runs[-1][2].extend(data)
+                runs[-1] = (stride, runs[-1][1] + 1, runs[-1][2])
+            else:
+                runs.append((stride, 1, bytearray(data)))
+            last, end = kind, record.end
+        return [(stride, count, memoryview(data)) for stride, count, data in runs]
+
+    def _take(self, until: int | None) -> list[_Record]:
+        """Records that are kept, up to the first one not yet submitted or position `until`."""
+        kept: list[_Record] = []
         for record in self.ring.records[self.taken :]:
             if record.kept is None or (until is not None and record.end > until):
                 break
             self.taken += 1
             self.at = record.end
             if record.kept:
-                records.append(bytes(record.data))
-        return records
+                kept.append(record)
+        return kept
 
     def position(self) -> int:
         return self.at

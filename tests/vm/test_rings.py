@@ -11,7 +11,7 @@ from probee.vm.fault import Fault
 from probee.vm.machine import Vm
 from probee.vm.rings import PerfEventArray, RingBuffer
 
-from .machines import ENGINES, make_map, run, u64
+from .machines import ENGINES, make_map, run, u32, u64
 
 SUBMIT = """
     r6 = r1
@@ -87,6 +87,22 @@ def test_discarded_records_are_left_out_and_busy_ones_hold_the_rest_back() -> No
     assert reader.read() == []
     ring.finish(first, kept=False)
     assert reader.read() == [bytes(8), b"abc"]
+
+
+def test_runs_are_of_records_that_look_the_same() -> None:
+    vm = Vm()
+    ring = _ring(vm)
+    reader = vm.open_ring(ring)
+    first, other = (1).to_bytes(4, "little"), (2).to_bytes(4, "little")
+    for data in (first + b"a", first + b"b", other + b"c", first + b"long one", b"x", b"x"):
+        ring.output(data)
+    ring.finish(ring.reserve(1), kept=False)
+    runs = reader.read_runs()
+    assert [(stride, count) for stride, count, _ in runs] == [(16, 2), (16, 1), (24, 1), (16, 1), (16, 1)]
+    assert bytes(runs[0][2]) == (u32(5) + bytes(4) + first + b"a" + bytes(3)) + (
+        u32(5) + bytes(4) + first + b"b" + bytes(3)
+    )
+    assert reader.position() == reader.producer()
 
 
 def test_a_record_must_be_submitted() -> None:
