@@ -117,7 +117,7 @@ def _argument(
             c.error(f"{found.name}() expects a string literal as {param.name}", node.span)
             return None
         return Arg(node, node.span, VOID, text=text)
-    if found.name == "str" and isinstance(node, tree.Positional) and node.number:
+    if param.kind == "address" and isinstance(node, tree.Positional) and node.number:
         return Arg(node, node.span, VOID, text=parameter_text(c, node.number))
     type = c.type_of(node)
     if type is None:

@@ -62,7 +62,7 @@ def compile_script(
     if dump is not None:
         dump("ast", script)
     options = configure(script, options or default_options(target))
-    actions, faults = resolve_points(script, target, pid)
+    actions, faults = resolve_points(script, target, pid, options.max_probes)
     try:
         checked = check_script(script, actions, params, max_strlen=options.max_strlen, unsafe=unsafe)
     except SourceError as error:

@@ -116,6 +116,8 @@ def _add(s: Lowerer, stored: Stored, target: tree.MapAccess, by: Value, wanted: 
         old = _atomic(s, s.cell(stored), by, wanted)
         _mark_written(s, stored)
         return old
+    if wanted:
+        b.write("old", b.const(0, U64))
     entry, done = s.with_entry(stored, key_of(s, stored, target))
     old = _atomic(s, entry, by, wanted)
     if old is not None:

@@ -206,6 +206,4 @@ def constant_text(s: Lowerer, expr: tree.Expr) -> bytes | None:
     if expr in s.checked.texts:
         return s.checked.texts[expr]
     found = s.checked.calls.get(expr)
-    if found is not None and found[0].name == "str":
-        return found[1].args[0].text
-    return None
+    return found[0].constant(found[1]) if found is not None else None

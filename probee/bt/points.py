@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 _KNOWN = "this version has begin, end, interval, uprobe and uretprobe"
 
 
-def resolve_points(script: tree.Script, target: Target, pid: int) -> tuple[list[Action], list[Fault]]:
-    """The probes with the places that they attach to, and what is wrong with attach points."""
+def resolve_points(
+    script: tree.Script, target: Target, pid: int, most: int
+) -> tuple[list[Action], list[Fault]]:
+    """The probes with the places that they attach to, `most` in all, and what is wrong with attach points."""
+    total = 0
     actions: list[Action] = []
     faults: list[Fault] = []
     for probe in script.probes:
@@ -31,7 +34,11 @@ def resolve_points(script: tree.Script, target: Target, pid: int) -> tuple[list[
             try:
                 provider = _find_provider(point)
                 providers.append(provider)
-                places.append(tuple(provider.expand(point, target, pid)))
+                sites = tuple(provider.expand(point, target, pid))
+                total += len(sites)
+                if total > most:
+                    raise _too_many(point, total, most)
+                places.append(sites)
             except (SourceError, TargetError) as fault:
                 faults.append(fault)
         actions.append(Action(probe, tuple(providers), tuple(places)))
@@ -43,14 +50,19 @@ def _find_provider(point: Point) -> Provider:
     if provider is not None:
         return provider
     if is_later(point.provider):
-        raise _unknown(point, f"{point.provider} probes are not supported yet", _KNOWN)
+        raise _wrong(point, f"{point.provider} probes are not supported yet", _KNOWN)
     near = find_near(point.provider)
     hint = f"did you mean {' or '.join(near)}?" if near else _KNOWN
-    raise _unknown(point, f"Invalid probe type: {point.provider}", hint)
+    raise _wrong(point, f"Invalid probe type: {point.provider}", hint)
 
 
-def _unknown(point: Point, message: str, hint: str) -> SourceError:
+def _wrong(point: Point, message: str, hint: str) -> SourceError:
     return SourceError([Diagnostic("ERROR", message, point.span, hint)])
+
+
+def _too_many(point: Point, total: int, most: int) -> SourceError:
+    message = f"Can't attach to {total} probes because it exceeds the current limit of {most} probes"
+    return _wrong(point, message, "a larger max_probes in config allows more")
 
 
 def diagnostics_of(faults: list[Fault]) -> list[Diagnostic]:

@@ -46,11 +46,18 @@ if TYPE_CHECKING:
 
 @record
 class Param:
-    """A parameter. `kind` says what it takes:
+    """A parameter; `many` is any number of them. `kind` says what it takes:
 
-    "int" an integer, "any" any value, "text" a literal string, "number" a constant integer, "map" a
-    variable as a whole, "entry" a variable as a whole or one entry, "key" the key of an entry of the variable
-    before it, "print" a variable as a whole or any value, "word" a bare name. `many`: any number of them.
+    int      an integer
+    number   a constant integer
+    text     a literal string
+    any      any value
+    address  any value, but of a positional parameter its text
+    map      a variable as a whole
+    entry    a variable as a whole, or one entry
+    key      the key of an entry of the variable before it
+    print    a variable as a whole, or any value
+    word     a bare name
     """
 
     name: str
@@ -114,6 +121,10 @@ class Func:
     def check(self, call: CallSite, to: Checking) -> CType | None:
         """The type of a call, None when it can't be known yet. Reports what is wrong to `to`."""
         return VOID
+
+    def constant(self, call: CallSite) -> bytes | None:
+        """The text that a call is known to give."""
+        return None
 
     def lower(self, call: CallSite, to: Emitter) -> Value | None:
         """Make the code of a call whose value is a number, or that has none."""

@@ -25,7 +25,7 @@ class StrFunc(Func):
     """the text at an address, up to its NUL; or at most so many bytes of it, NUL included"""
 
     name = "str"
-    params = (Param("address", "any"), Param("length", "int", optional=True))
+    params = (Param("address", "address"), Param("length", "int", optional=True))
 
     def check(self, call: CallSite, to: Checking) -> CType:
         source = call.args[0]
@@ -50,6 +50,9 @@ class StrFunc(Func):
             to.warn(message, call.args[1].span, "set max_strlen in config to have more")
             return to.max_strlen
         return length + 1
+
+    def constant(self, call: CallSite) -> bytes | None:
+        return None if call.args[0].text is None else _constant(call)
 
     def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
         source = call.args[0]

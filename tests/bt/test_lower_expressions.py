@@ -77,6 +77,8 @@ def test_values(text: str, value: Any) -> None:
         ("str($1)", ("12",), "12"),
         ("str($1)", (), ""),
         ("str($1, 3)", ("abcdef",), "ab"),
+        ('str($1, 3) == "ab"', ("abcdef",), True),
+        ('str($1) == "abcdef"', ("abcdef",), True),
         ("$1", ("-",), "-"),
         ("$1", ("12x3",), "12x3"),
         ('$1 == "abc"', ("abc",), True),

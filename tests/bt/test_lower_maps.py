@@ -148,6 +148,11 @@ def test_declared_maps() -> None:
     assert (maps["@y"].type, maps["@y"].max_entries) == (MapType.PERCPU_HASH, 3)
 
 
+def test_the_value_of_an_addition_that_found_no_room_is_0() -> None:
+    script = Script(f"config = {{ max_map_keys = 1; }} {AT} {{ $a = @n++; print(@x[arg0]++); }}")
+    assert _fire(script, (1,), (1,), (2,)).values() == [0, 1, 0]
+
+
 # ---- copies between them
 
 

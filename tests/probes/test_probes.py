@@ -191,6 +191,12 @@ def test_what_is_not_there_is_told_together_with_what_is_wrong() -> None:
     assert len(caught.value.diagnostics) == 2
 
 
+def test_more_places_than_allowed() -> None:
+    assert complaints("config = { max_probes = 1; } u:program:read_* { }") == [
+        ("u:program:read_*", "Can't attach to 2 probes because it exceeds the current limit of 1 probes")
+    ]
+
+
 def test_every_kind_says_how_it_is_written() -> None:
     for name in ("begin", "interval", "uprobe", "uretprobe"):
         found = find(name)
