@@ -117,6 +117,12 @@ def _llvm() -> bool:
     return all(shutil.which(name) for name in ("llvm-mc", "llvm-objdump", "llvm-objcopy"))
 
 
+def _bpftool() -> bool:
+    if shutil.which("bpftool") is None:
+        return False
+    return subprocess.run(["bpftool", "version"], capture_output=True, check=False).returncode == 0
+
+
 def _ldcache() -> bool:
     return os.access("/etc/ld.so.cache", os.R_OK)
 
@@ -138,6 +144,7 @@ FEATURES = {
         Feature("bpf_conformance", "BPF_CONFORMANCE_DIR, where that suite is checked out", _bpf_conformance),
         Feature("libpcap", "the library libpcap", _libpcap),
         Feature("llvm", "the commands llvm-mc, llvm-objdump and llvm-objcopy", _llvm),
+        Feature("bpftool", "the bpftool command", _bpftool),
         Feature("ldcache", "a readable /etc/ld.so.cache", _ldcache),
     )
 }

@@ -5,6 +5,7 @@ Structs of C may contain pointers to themselves: `LazyStruct` is one whose membe
 
 from __future__ import annotations
 
+from ..base.errors import FormatError
 from ..base.record import record
 
 TYPE_CHECKING = False
@@ -138,12 +139,17 @@ class Member:
 
 @record
 class Struct(CType):
-    """A struct or union; `kind` is its keyword. `members` is in order of declaration."""
+    """A struct or union; `kind` is its keyword. `members` is in order of declaration.
+
+    `alignment` is 0 where its members tell it; BTF has no other, and there a struct whose members
+    or size are not where their alignment wants them is packed.
+    """
 
     name: str
     bytes: int
     members: tuple[Member, ...]
     kind: str = "struct"
+    alignment: int = 0
 
     @property
     def size(self) -> int:
@@ -151,7 +157,7 @@ class Struct(CType):
 
     @property
     def align(self) -> int:
-        return max((m.type.align for m in self.members), default=1)
+        return self.alignment or _natural_align(self, 0)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}" if self.name else self.kind
@@ -164,8 +170,9 @@ class LazyStruct(Struct):
     aren't compared, since they may lead back here. A `declared` one is only known by name (size 0).
     """
 
-    __slots__ = ("_load", "_members", "declared")
+    __slots__ = ("_align", "_load", "_members", "declared")
     declared: bool
+    _align: int
     _load: Callable[[], tuple[Member, ...]]
     _members: tuple[Member, ...] | None
 
@@ -178,8 +185,18 @@ class LazyStruct(Struct):
         *,
         declared: bool = False,
     ) -> None:
-        values = {"name": name, "bytes": bytes, "kind": kind, "_load": load, "_members": None}
-        for field, value in {**values, "declared": declared}.items():
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "declared", declared)
+        self.complete(bytes, load)
+
+    def complete(self, bytes: int, load: Callable[[], tuple[Member, ...]], alignment: int = 0) -> None:
+        """Say what the struct is, for one that had to be referred to before that was known.
+
+        Only for who made it, and before anybody else has seen it.
+        """
+        values = {"bytes": bytes, "alignment": alignment, "_load": load, "_members": None, "_align": 0}
+        for field, value in values.items():
             object.__setattr__(self, field, value)
 
     @property
@@ -189,6 +206,12 @@ class LazyStruct(Struct):
             made = self._load()
             object.__setattr__(self, "_members", made)
         return made
+
+    @property
+    def align(self) -> int:
+        if not self._align:
+            object.__setattr__(self, "_align", self.alignment or _natural_align(self, 0))
+        return self._align
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -202,6 +225,36 @@ class LazyStruct(Struct):
 
     def __repr__(self) -> str:
         return f"LazyStruct(name={self.name!r}, bytes={self.bytes}, kind={self.kind!r})"
+
+
+_DEEPEST = 100
+"""Structs that may hold one another; only malformed types hold more, or themselves."""
+
+
+def _natural_align(type: Struct, depth: int) -> int:
+    """The largest alignment of a member, and 1 where that would put members or the end elsewhere."""
+    if depth > _DEEPEST:
+        raise FormatError(f"expected structs at most {_DEEPEST} deep in one another, got more in {type}")
+    largest, packed = 1, False
+    for member in type.members:
+        align = _held_align(member.type, depth)
+        largest = max(largest, align)
+        packed = packed or (not member.bit_size and member.offset_bits % (8 * align) != 0)
+    return 1 if packed or type.bytes % largest else largest
+
+
+def _held_align(type: CType, depth: int) -> int:
+    while isinstance(type, Array | Typedef):
+        if isinstance(type, Typedef) and type.alignment:
+            return type.alignment
+        type = type.to if isinstance(type, Typedef) else type.of
+    if not isinstance(type, Struct) or type.alignment:
+        return type.align
+    if not isinstance(type, LazyStruct):
+        return _natural_align(type, depth + 1)
+    if not type._align:
+        object.__setattr__(type, "_align", _natural_align(type, depth + 1))
+    return type._align
 
 
 def _identity(type: Struct) -> tuple[str, str, int]:
@@ -229,8 +282,11 @@ class Enum(CType):
 
 @record
 class Typedef(CType):
+    """A name of another type, which may have an `alignment` of its own (0: that of the type)."""
+
     name: str
     to: CType
+    alignment: int = 0
 
     @property
     def size(self) -> int:
@@ -238,7 +294,7 @@ class Typedef(CType):
 
     @property
     def align(self) -> int:
-        return self.to.align
+        return self.alignment or self.to.align
 
     def __str__(self) -> str:
         return self.name
