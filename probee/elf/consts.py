@@ -149,8 +149,11 @@ class DT(IntEnum):
 
     NULL = 0
     NEEDED = 1
+    HASH = 4
     STRTAB = 5
+    SYMTAB = 6
     STRSZ = 10
+    SYMENT = 11
     SONAME = 14
     RPATH = 15
     RUNPATH = 29
