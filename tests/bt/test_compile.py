@@ -7,12 +7,13 @@ import pytest
 from builders.scripts import Script, build_program, make_target, registers
 from probee.base.source import Source
 from probee.bt.check import check_script
-from probee.bt.compile import Compiled, compile_script, make_unit
+from probee.bt.compile import compile_script, make_unit
 from probee.bt.lower import lower_program
 from probee.bt.parser import parse
 from probee.bt.points import resolve_points
 from probee.funcs.unit import CONTROL_BYTES, DATA_BYTES, GLOBALS, Options
 from probee.ir.interp import InterpMachine, run
+from probee.spec.bundle import Compiled
 
 TEXT = (
     "#!/usr/bin/env probee\nconfig = { max_map_keys = 9; print_maps_on_exit = false }\n"
@@ -82,14 +83,14 @@ def test_a_filter_on_a_process_where_the_link_has_none() -> None:
     assert not faults
     checked = check_script(script, actions)
     unit = make_unit(checked, target, Options())
-    function = lower_program(
-        checked, unit, script.probes[0], actions[0].providers[0], actions[0].sites[0][0], "f", 42
-    )
+    provider, site = actions[0].providers[0], actions[0].sites[0][0]
+    function = lower_program(checked, unit, script.probes[0], provider, site, "f", filtered=True)
     machine = InterpMachine(unit.all_maps())
-    for machine.pid in (41, 42, 43, 42):
-        run(function, machine, registers())
     region = machine.maps[GLOBALS].find(bytes(4))
     assert region is not None
+    region.data[unit.pid] = 42
+    for machine.pid in (41, 42, 43, 42):
+        run(function, machine, registers())
     assert region.data[unit.variables["@x"].offset] == 2
 
 
