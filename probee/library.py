@@ -100,7 +100,7 @@ class Run:
             self._process = open_process(pid) if pid else None
             for fd in self._watched():
                 self._session.machine.watch(fd)
-            self._session.set_start(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+            self._session.set_facts(time.clock_gettime_ns(time.CLOCK_BOOTTIME), traced)
             self._session.attach()
         except BaseException:
             self.close()

@@ -7,6 +7,7 @@ caller's business. Whatever it makes, `close` takes away again, also after an ex
 from __future__ import annotations
 
 import os
+import sys
 
 from .events.losses import Losses
 from .events.maps import open_variable
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
     from .attach.machine import LiveMachine
     from .base.source import Source
-    from .bt.compile import Compiled, Dump
+    from .bt.compile import Dump
     from .events.batch import Batch
     from .events.decode import Form
     from .events.maps import MapReader
     from .events.stream import Ring
     from .render.output import Output
-    from .spec.bundle import Bundle, Link
+    from .spec.bundle import Bundle, Compiled, Link
     from .spec.machine import LinkHandle, MapHandle, ProgramHandle, RingHandle
     from .spec.target import Target
 
@@ -66,7 +67,27 @@ def cache_folder() -> str:
 def compile_source(
     source: Source, target: Target, *, params: tuple[str, ...] = (), pid: int = 0, dump: Dump | None = None
 ) -> Compiled:
-    """Compile a script for `target`. `pid`: see that process only. Raises SourceError, TargetError."""
+    """Compile a script for `target`, or take what an earlier run made of the same.
+
+    `pid`: see that process only. With `dump`, it is always compiled. Raises SourceError, TargetError.
+    """
+    from .cache import Cache, make_key
+    from .kernel.files import LiveFiles
+
+    if dump is not None or not isinstance(target.files, LiveFiles):
+        return _compile(source, target, params, pid, dump)
+    cache = Cache(os.path.join(cache_folder(), "scripts"))
+    key = make_key(source, params, pid, target)
+    compiled = cache.find(key, pid, target.files.holds)
+    if compiled is None:
+        compiled = _compile(source, target, params, pid, None)
+        cache.keep(key, target.files.evidence, compiled)
+    return compiled
+
+
+def _compile(
+    source: Source, target: Target, params: tuple[str, ...], pid: int, dump: Dump | None
+) -> Compiled:
     from .bt.compile import compile_script
 
     return compile_script(source, target, params=params, pid=pid, dump=dump)
@@ -117,23 +138,26 @@ class Session:
         if bundle.globals:
             self.losses = Losses(bundle.counters, self._maps[bundle.globals].view())
 
-    def set_start(self, nanoseconds: int) -> None:
-        """Say when, on the boot clock, the run began: what `elapsed` counts from."""
-        if self.bundle.start_time >= 0:
-            at = self.bundle.start_time
-            self._maps[self.bundle.globals].view()[at : at + 8] = nanoseconds.to_bytes(8, "little")
+    def set_facts(self, start: int, pid: int = 0) -> None:
+        """Tell the programs when, on the boot clock in nanoseconds, the run began (what `elapsed` counts
+        from), and which process is traced."""
+        for at, number in ((self.bundle.start_time, start), (self.bundle.traced_pid, pid)):
+            if at >= 0:
+                view = self._maps[self.bundle.globals].view()
+                view[at : at + 8] = number.to_bytes(8, sys.byteorder)
 
     def attach(self) -> int:
         """Run BEGIN, then attach the probes so that they fire in the script's order; how many there are
         of all kinds. Raises AttachError, TargetError, FeatureError."""
         self._run_special("begin")
-        links = [link for link in self.bundle.links if not isinstance(link, Special)]
-        for link in links:
-            if not isinstance(link, _FIRE_IN_REVERSE):
-                self._attach(link)
-        for link in reversed(links):
-            if isinstance(link, _FIRE_IN_REVERSE):
-                self._attach(link)
+        groups: dict[str, list[Link]] = {}
+        for link in self.bundle.links:
+            if not isinstance(link, Special):
+                groups.setdefault(link.program, []).append(link)
+        forward = [n for n, links in groups.items() if not isinstance(links[0], _FIRE_IN_REVERSE)]
+        backward = [n for n, links in groups.items() if isinstance(links[0], _FIRE_IN_REVERSE)]
+        for name in forward + backward[::-1]:
+            self._links += self.machine.attach_all(groups[name], self._programs[name])
         return len(self.bundle.links)
 
     @property
@@ -217,9 +241,6 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _attach(self, link: Link) -> None:
-        self._links.append(self.machine.attach(link, self._programs[link.program]))
 
     def _run_special(self, event: str) -> None:
         for link in self.bundle.links:

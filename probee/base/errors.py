@@ -107,8 +107,6 @@ class LoadError(KernelError):
         self.log, self.reason, self.span = log, reason, span
 
     def render(self) -> str:
-        if self.span is None:
-            return super().render()
         from .source import Diagnostic
 
         text = f"{self.message}: {self.reason}" if self.reason else self.message

@@ -6,12 +6,12 @@ The same text and the same target give the same bundle.
 from __future__ import annotations
 
 from ..base.errors import SourceError
-from ..base.record import record, replace
+from ..base.record import replace
 from ..codegen.info import describe
 from ..codegen.pipeline import compile_unit
 from ..funcs.stored import place_variable, variables_of
 from ..funcs.unit import GLOBALS, Options, Unit, default_options
-from ..spec.bundle import Bundle, Program
+from ..spec.bundle import Bundle, Compiled, Program
 from .check import check_script, sort_diagnostics
 from .lower import lower_program
 from .parser import parse
@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..base.source import Diagnostic, Source
+    from ..base.source import Source
     from ..ir.nodes import Function
     from ..probes.provider import Provider, Site
     from ..spec.bundle import Link
@@ -31,14 +31,6 @@ if TYPE_CHECKING:
     from .names import Checked
 
     Dump = Callable[[str, object], None]
-
-
-@record
-class Compiled:
-    """A bundle and the warnings that came up on the way."""
-
-    bundle: Bundle
-    warnings: tuple[Diagnostic, ...] = ()
 
 
 def compile_script(
@@ -122,6 +114,7 @@ class _Programs:
             source=script.source,
             config=tuple([(setting.key, setting.value) for setting in script.config]),
             start_time=unit.start,
+            traced_pid=unit.pid,
         )
 
     def _add(
@@ -130,9 +123,19 @@ class _Programs:
         """Make one program that serves all of `sites`, and their links."""
         name = f"{provider.name}_{len(self.programs) + 1}"
         site = sites[0] if len(sites) == 1 else replace(sites[0], probe=point.text, function="")
-        filtered = self.pid if provider.task and not provider.links_by_pid else 0
-        self.functions.append(lower_program(self.checked, self.unit, probe, provider, site, name, filtered))
-        self.programs.append(Program(name, provider.program_type, b"", probe=site.probe, span=probe.span))
+        filtered = self.pid > 0 and provider.task and not provider.links_by_pid
+        made = lower_program(self.checked, self.unit, probe, provider, site, name, filtered=filtered)
+        self.functions.append(made)
+        self.programs.append(
+            Program(
+                name,
+                provider.program_type,
+                b"",
+                expected_attach=provider.find_attach_type(self.target),
+                probe=site.probe,
+                span=probe.span,
+            )
+        )
         self.links += [replace(place.link, program=name) for place in sites]
 
 

@@ -13,6 +13,7 @@ from ..base.bits import align_up
 from ..funcs.emit import ROOM, Emitter, Place, in_memory, in_register
 from ..funcs.merged import merge_cpus
 from ..funcs.stored import Home
+from ..funcs.unit import GLOBALS
 from ..ir.builder import Builder
 from ..ir.types import U64
 from . import tree
@@ -94,14 +95,22 @@ class Lowerer(Emitter):
 
 
 def lower_program(
-    checked: Checked, unit: Unit, probe: tree.Probe, provider: Provider, site: Site, name: str, pid: int = 0
+    checked: Checked,
+    unit: Unit,
+    probe: tree.Probe,
+    provider: Provider,
+    site: Site,
+    name: str,
+    *,
+    filtered: bool = False,
 ) -> Function:
-    """The function of one probe at one site. `pid`: runs in other processes end at once (0: no matter)."""
+    """The function of one probe at one site. `filtered`: runs in other processes than the traced one end at
+    once; which that is stands in the globals, so that the code is the same for every process."""
     b = Builder(name, probe.span)
     s = Lowerer(checked, unit, b, provider, site)
-    if pid:
+    if filtered:
         own = b.op("lshr", b.call("get_current_pid_tgid"), 32)
-        _leave_unless(s, b.compare("eq", own, pid))
+        _leave_unless(s, b.compare("eq", own, b.load(b.global_(GLOBALS, unit.traced_pid()), U64)))
     if probe.predicate is not None:
         b.span = probe.predicate.span
         _leave_unless(s, lower_value(s, probe.predicate))

@@ -185,6 +185,7 @@ class _Run:
         self._output = output
         self._options = options
         self._command = command
+        self._pid = options.pid or command.pid
         self._printer = Printer(session, output)
         self._stopped = False
 
@@ -193,7 +194,7 @@ class _Run:
         session = self._session
         try:
             with _Signals(session, self._stop), _Watched(session, self._options.pid, self._command) as ended:
-                session.set_start(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+                session.set_facts(time.clock_gettime_ns(time.CLOCK_BOOTTIME), self._pid)
                 count = session.attach()
                 if not self._options.quiet:
                     self._output.attached(count)

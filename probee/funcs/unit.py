@@ -59,6 +59,7 @@ class Unit:
         self.counters: dict[tuple[str, str, str], Counter] = {}
         self.maps: list[Map] = []
         self.start = -1
+        self.pid = -1
         self._zeros: list[int] = []
 
     def counter(self, kind: str, probe: str = "", variable: str = "", span: Span | None = None) -> int:
@@ -73,6 +74,12 @@ class Unit:
         if self.start < 0:
             self.start = self.globals.take(8)
         return self.start
+
+    def traced_pid(self) -> int:
+        """The offset in the globals of the id of the process that is traced."""
+        if self.pid < 0:
+            self.pid = self.globals.take(8)
+        return self.pid
 
     def zeros(self, size: int) -> int:
         """The offset in the globals of `size` bytes that stay 0."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..base.errors import SourceError
 from ..base.record import record
 from ..base.source import Diagnostic
+from ..spec.abi import AttachType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Provider:
     function = False
     task = False
     links_by_pid = False
+
+    def find_attach_type(self, target: Target) -> AttachType:
+        """What programs of this kind are loaded for, by what `target` has."""
+        return AttachType.NONE
 
     def expand(self, point: Point, target: Target, pid: int = 0) -> list[Site]:
         """The places that `point` names, at least one; `pid` restricts those that can be restricted.

@@ -7,7 +7,7 @@ from .abi import AttachType, MapType, ProgType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..base.source import Source, Span
+    from ..base.source import Diagnostic, Source, Span
     from ..ctype.types import CType
 
 
@@ -178,7 +178,8 @@ class Bundle:
     `globals` is the name of the map that holds counters and keyless variables ("" = none),
     `rings` maps the ring names "data" and "control" to map names, in pairs.
     Links are in the order of the script; `btf` is what func_info and line_info refer to.
-    `start_time` is the offset in globals of a u64 that is given the boot clock when probes are attached.
+    `start_time` is the offset in globals of a u64 that is given the boot clock when probes are attached,
+    `traced_pid` that of one that is given the id of the traced process (-1: not used).
     """
 
     programs: tuple[Program, ...]
@@ -193,3 +194,12 @@ class Bundle:
     source: Source | None = None
     config: tuple[tuple[str, str | int], ...] = ()
     start_time: int = -1
+    traced_pid: int = -1
+
+
+@record
+class Compiled:
+    """A bundle and the warnings that came up on the way to it."""
+
+    bundle: Bundle
+    warnings: tuple[Diagnostic, ...] = ()

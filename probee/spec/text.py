@@ -6,6 +6,8 @@ bytes a line, spans are `line:column`. Equal bundles give equal text.
 
 from __future__ import annotations
 
+from enum import IntEnum, IntFlag
+
 from ..base.record import fields
 from ..base.source import Source, Span
 from ..ctype.types import CType
@@ -68,9 +70,9 @@ def _inline(value: Any) -> str:
         return " ".join(f"{name}={_inline(getattr(value, name))}" for name in fields(value))
     if isinstance(value, tuple):
         return f"({', '.join(_inline(item) for item in value)})"
-    if isinstance(value, int) and hasattr(value, "name"):
-        return str(value.name)
-    return repr(value)
+    if isinstance(value, IntEnum):
+        return value.name
+    return repr(int(value)) if isinstance(value, IntFlag) else repr(value)
 
 
 def _bytes(name: str, data: bytes, indent: str = "") -> list[str]:

@@ -1,0 +1,91 @@
+"""A bundle as bytes, to be kept between runs.
+
+The form is Python's `marshal` of nested tuples: every record of the spec, the types and the spans is a
+tuple of its class's name and its fields. It is read only by the same Python and the same probee that
+wrote it (both are in the first item), and only from files that nobody else can write.
+"""
+
+from __future__ import annotations
+
+import marshal
+import sys
+
+from ..base import source
+from ..base.errors import InternalError
+from ..base.record import fields
+from ..ctype import types
+from . import abi, bundle, values
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_MODULES = (types, values, bundle, source)
+_ENUMS = (abi.ProgType, abi.AttachType, abi.MapType)
+_RECORD, _TUPLE, _SOURCE, _SPAN, _ENUM = range(5)
+
+
+def encode_stored(version: str, value: Any) -> bytes:
+    """`value` (records, tuples, plain values, one Source) as bytes, marked with probee's `version`."""
+    sources: dict[int, Any] = {}
+    body = _pack(value, sources)
+    texts = tuple([(s.name, s.text) for s in sources.values()])
+    return marshal.dumps(((version, sys.version), texts, body))
+
+
+def parse_stored(version: str, data: bytes) -> Any | None:
+    """What `encode_stored` was given; None for what another version wrote, or what is damaged."""
+    try:
+        mark, texts, body = marshal.loads(data)
+        if mark != (version, sys.version):
+            return None
+        return _unpack(body, [source.Source(name, text) for name, text in texts])
+    except (EOFError, ValueError, TypeError, KeyError, IndexError):
+        return None
+
+
+def _pack(value: Any, sources: dict[int, Any]) -> Any:
+    if isinstance(value, tuple):
+        return (_TUPLE, *[_pack(item, sources) for item in value])
+    if isinstance(value, source.Span):
+        return (_SPAN, _number(value.source, sources), value.start, value.end)
+    if isinstance(value, source.Source):
+        return (_SOURCE, _number(value, sources))
+    if isinstance(value, _ENUMS):
+        return (_ENUM, _ENUMS.index(type(value)), int(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)  # flags and constants are of classes of their own
+    if hasattr(value, "__record_fields__"):
+        if _find_class(type(value).__name__) is not type(value):
+            raise InternalError(f"{value!r} is in a bundle, and of no class of the spec")
+        items = [_pack(getattr(value, name), sources) for name in fields(value)]
+        return (_RECORD, type(value).__name__, *items)
+    return value
+
+
+def _number(text: source.Source, sources: dict[int, Any]) -> int:
+    sources.setdefault(id(text), text)
+    return list(sources).index(id(text))
+
+
+def _unpack(value: Any, sources: list[source.Source]) -> Any:
+    if type(value) is not tuple:
+        return value
+    kind = value[0]
+    if kind == _TUPLE:
+        return tuple([_unpack(item, sources) for item in value[1:]])
+    if kind == _SPAN:
+        return source.Span(sources[value[1]], value[2], value[3])
+    if kind == _SOURCE:
+        return sources[value[1]]
+    if kind == _ENUM:
+        return _ENUMS[value[1]](value[2])
+    return _find_class(value[1])(*[_unpack(item, sources) for item in value[2:]])
+
+
+def _find_class(name: str) -> Any:
+    for module in _MODULES:
+        found = module.__dict__.get(name)
+        if found is not None:
+            return found
+    return None
