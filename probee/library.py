@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 
+from .attach.machine import LiveMachine
 from .base.errors import TargetError
 from .base.record import record
 from .base.source import Source
 from .events.batch import Decoder
 from .events.decode import Form
-from .session import compile_source, open_machine, survey_system
+from .session import Session, compile_source, survey_system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,16 +91,17 @@ class Run:
         self._decoders: dict[int, tuple[Decoder, Any]] = {}
         self._child = _start(command)
         self._process = None
-        self._session = None
+        self._session: Session | None = None
         try:
             source = Source("script", script)
             traced = self._child.pid if self._child else pid
             bundle = compile_source(source, target, params=params, pid=traced).bundle
-            self._session = open_machine(bundle, self._form)
+            machine = LiveMachine()
+            self._session = Session(bundle, machine, self._form)
             self._session.load()
             self._process = open_process(pid) if pid else None
             for fd in self._watched():
-                self._session.machine.watch(fd)
+                machine.watch(fd)
             self._session.set_facts(time.clock_gettime_ns(time.CLOCK_BOOTTIME), traced)
             self._session.attach()
         except BaseException:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, Self
 
-    from .attach.machine import LiveMachine
     from .base.source import Source
     from .bt.compile import Dump
     from .events.batch import Batch
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from .events.stream import Ring
     from .render.output import Output
     from .spec.bundle import Bundle, Compiled, Link
-    from .spec.machine import LinkHandle, MapHandle, ProgramHandle, RingHandle
+    from .spec.machine import LinkHandle, Machine, MapHandle, ProgramHandle, RingHandle
     from .spec.target import Target
 
 _FIRE_IN_REVERSE = (UprobeLink,)
@@ -93,13 +92,6 @@ def _compile(
     return compile_script(source, target, params=params, pid=pid, dump=dump)
 
 
-def open_machine(bundle: Bundle, form: Form | None = None, *, verbose: bool = False) -> Session:
-    """A session of `bundle` on the running kernel. `verbose` keeps the verifier's logs."""
-    from .attach.machine import LiveMachine
-
-    return Session(bundle, LiveMachine(verbose=verbose), form)
-
-
 class Session:
     """A bundle on a machine. `form` says how text is wanted when variables are read.
 
@@ -107,7 +99,7 @@ class Session:
     `close`. A context manager that closes.
     """
 
-    def __init__(self, bundle: Bundle, machine: LiveMachine, form: Form | None = None) -> None:
+    def __init__(self, bundle: Bundle, machine: Machine, form: Form | None = None) -> None:
         self.bundle = bundle
         self.machine = machine
         self.exit_code: int | None = None  # what exit() was given, once it was called

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..attach.machine import LiveMachine
     from ..render.output import Output
     from ..session import Session
     from ..spec.target import Target
@@ -69,7 +70,8 @@ def _read_source(options: Options) -> tuple[Source, tuple[str, ...]]:
 
 
 def _trace(source: Source, params: tuple[str, ...], options: Options) -> int:
-    from ..session import compile_source, open_machine, survey_system
+    from ..attach.machine import LiveMachine
+    from ..session import Session, compile_source, survey_system
 
     target = survey_system()
     _check_pid(options.pid, target)
@@ -81,13 +83,14 @@ def _trace(source: Source, params: tuple[str, ...], options: Options) -> int:
                 files.err.write(warning.render().encode("utf-8", "backslashreplace") + b"\n")
         files.err.flush()
         output = files.make_output()
-        with open_machine(compiled.bundle, output.form, verbose=options.verbose) as session:
+        machine = LiveMachine(verbose=options.verbose)
+        with Session(compiled.bundle, machine, output.form) as session:
             session.load()
             if options.verbose:
                 _show_logs(session, files.err)
             if options.dry_run:
                 return 0
-            return _Run(session, output, options, command).run()
+            return _Run(session, machine, output, options, command).run()
 
 
 def _check_pid(pid: int, target: Target) -> None:
@@ -178,10 +181,13 @@ class _Command:
 class _Run:
     """The loop from attaching to the last map, ended by exit(), a signal, or the traced process."""
 
-    def __init__(self, session: Session, output: Output, options: Options, command: _Command) -> None:
+    def __init__(
+        self, session: Session, machine: LiveMachine, output: Output, options: Options, command: _Command
+    ) -> None:
         from ..session import Printer
 
         self._session = session
+        self._machine = machine
         self._output = output
         self._options = options
         self._command = command
@@ -193,7 +199,10 @@ class _Run:
         """The exit status: what exit() was given, else 0."""
         session = self._session
         try:
-            with _Signals(session, self._stop), _Watched(session, self._options.pid, self._command) as ended:
+            with (
+                _Signals(self._machine, self._stop),
+                _Watched(self._machine, self._options.pid, self._command) as ended,
+            ):
                 session.set_facts(time.clock_gettime_ns(time.CLOCK_BOOTTIME), self._pid)
                 count = session.attach()
                 if not self._options.quiet:
@@ -226,8 +235,8 @@ class _Run:
 class _Signals:
     """While it lasts, SIGINT, SIGTERM and SIGHUP call `stop` and end a wait instead of the process."""
 
-    def __init__(self, session: Session, stop: Callable[[], None]) -> None:
-        self._session = session
+    def __init__(self, machine: LiveMachine, stop: Callable[[], None]) -> None:
+        self._machine = machine
         self._stop = stop
         self._before: dict[int, Any] = {}
         self._pipe = (-1, -1)
@@ -235,7 +244,7 @@ class _Signals:
     def __enter__(self) -> _Signals:
         self._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wakeup = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
-        self._session.machine.watch(self._pipe[0])
+        self._machine.watch(self._pipe[0])
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._before[number] = signal.signal(number, lambda *_: self._stop())
         return self
@@ -244,7 +253,7 @@ class _Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)
-        self._session.machine.unwatch(self._pipe[0])
+        self._machine.unwatch(self._pipe[0])
         for fd in self._pipe:
             os.close(fd)
 
@@ -252,16 +261,16 @@ class _Signals:
 class _Watched:
     """The end of the process of -p or -c, if there is one, as something that ends a wait."""
 
-    def __init__(self, session: Session, pid: int, command: _Command) -> None:
+    def __init__(self, machine: LiveMachine, pid: int, command: _Command) -> None:
         from ..kernel.proc import open_process
 
-        self._session = session
+        self._machine = machine
         self._process = open_process(pid) if pid else None
         self._fd = self._process.number if self._process else command.fd
 
     def __enter__(self) -> _Watched:
         if self._fd >= 0:
-            self._session.machine.watch(self._fd)
+            self._machine.watch(self._fd)
         return self
 
     def is_over(self) -> bool:
@@ -276,6 +285,6 @@ class _Watched:
 
     def __exit__(self, *_: object) -> None:
         if self._fd >= 0:
-            self._session.machine.unwatch(self._fd)
+            self._machine.unwatch(self._fd)
         if self._process is not None:
             self._process.close()

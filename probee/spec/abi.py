@@ -1,4 +1,4 @@
-"""Numbers of the bpf(2) ABI (include/uapi/linux/bpf.h) that programs, maps and links carry."""
+"""Numbers of the ABI (include/uapi/linux/bpf.h, perf_event.h) that programs, maps and links carry."""
 
 from __future__ import annotations
 
@@ -69,6 +69,46 @@ class UpdateFlag(IntEnum):
     ANY = 0
     NOEXIST = 1
     EXIST = 2
+
+
+class PerfType(IntEnum):
+    """enum perf_type_id (include/uapi/linux/perf_event.h)"""
+
+    HARDWARE = 0
+    SOFTWARE = 1
+    TRACEPOINT = 2
+    BREAKPOINT = 5
+
+
+class PerfHardware(IntEnum):
+    """enum perf_hw_id"""
+
+    CPU_CYCLES = 0
+    INSTRUCTIONS = 1
+    CACHE_REFERENCES = 2
+    CACHE_MISSES = 3
+    BRANCH_INSTRUCTIONS = 4
+    BRANCH_MISSES = 5
+    BUS_CYCLES = 6
+    STALLED_CYCLES_FRONTEND = 7
+    STALLED_CYCLES_BACKEND = 8
+    REF_CPU_CYCLES = 9
+
+
+class PerfSoftware(IntEnum):
+    """enum perf_sw_ids"""
+
+    CPU_CLOCK = 0
+    TASK_CLOCK = 1
+    PAGE_FAULTS = 2
+    CONTEXT_SWITCHES = 3
+    CPU_MIGRATIONS = 4
+    PAGE_FAULTS_MIN = 5
+    PAGE_FAULTS_MAJ = 6
+    ALIGNMENT_FAULTS = 7
+    EMULATION_FAULTS = 8
+    DUMMY = 9
+    BPF_OUTPUT = 10
 
 
 RINGBUF_HEADER = 8

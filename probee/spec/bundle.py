@@ -168,7 +168,23 @@ class IntervalLink:
     span: Span | None = None
 
 
-Link = Special | UprobeLink | IntervalLink
+@record
+class PerfLink:
+    """Every `period`th time that something happens: `config` of `type` (PerfType, and the enum of its kind).
+
+    A clock's period is in nanoseconds. `pid`: in the threads of that process; 0: on every CPU.
+    """
+
+    program: str
+    type: int
+    config: int
+    period: int
+    pid: int = 0
+    probe: str = ""
+    span: Span | None = None
+
+
+Link = Special | UprobeLink | IntervalLink | PerfLink
 
 
 @record

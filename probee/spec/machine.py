@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Protocol
 
     from .bundle import Link, Map, Program
@@ -78,6 +78,9 @@ if TYPE_CHECKING:
         def load(self, spec: Program, maps: dict[str, MapHandle], btf: bytes = b"") -> ProgramHandle: ...
 
         def attach(self, link: Link, program: ProgramHandle) -> LinkHandle: ...
+
+        def attach_all(self, links: Sequence[Link], program: ProgramHandle) -> Sequence[LinkHandle]:
+            """`attach` for all links of one program; there may be fewer handles than links."""
 
         def open_ring(self, ring: MapHandle) -> RingHandle: ...
 

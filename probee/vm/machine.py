@@ -26,7 +26,7 @@ from .world import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from probee.spec.bundle import Link, Map
     from probee.spec.machine import MapHandle, ProgramHandle, RingHandle
@@ -213,6 +213,10 @@ class Vm:
         made = VmLink(self, link, program)
         self.links.append(made)
         return made
+
+    def attach_all(self, links: Sequence[Link], program: ProgramHandle) -> list[VmLink]:
+        """Attach a program to several places, in their order."""
+        return [self.attach(link, program) for link in links]
 
     def fire(self, link: VmLink, context: bytes = b"", packet: bytes = b"") -> int:
         """The event of a link happens now."""

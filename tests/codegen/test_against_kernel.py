@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from builders.ir import Recipe, build, contexts, evaluate, pack, recipes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from builders.ir import Recipe, build, contexts, evaluate, pack, recipes
 from probee.codegen.info import describe
 from probee.codegen.pipeline import compile_unit
 from probee.kernel.machine import Kernel
