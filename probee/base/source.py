@@ -88,14 +88,15 @@ class Diagnostic:
         if self.span is None:
             lines.append(f"{self.severity}: {self.message}")
         else:
-            lines.append(f"{_location(self.span)}: {self.severity}: {self.message}")
+            lines.append(f"{render_location(self.span)}: {self.severity}: {self.message}")
             lines += _excerpt(self.span)
         if self.hint:
             lines.append(f"HINT: {self.hint}")
         return "\n".join(lines)
 
 
-def _location(span: Span) -> str:
+def render_location(span: Span) -> str:
+    """Where a span is: `name:line:first-last` in columns, or `name:line-line`."""
     first_line, first_column = span.source.position(span.start)
     last_line, last_column = span.source.position(max(span.end - 1, span.start))
     if first_line != last_line:

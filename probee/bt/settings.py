@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from ..funcs.unit import Options
     from . import tree
 
-_COMPILED = ("max_strlen", "max_map_keys", "max_probes")
+_COMPILED = ("max_strlen", "max_map_keys", "max_probes", "max_cat_bytes")
 """Numbers that the compiler needs. The others go to the run half as they are."""
 
 _NAMES = """
-cache_user_symbols cpp_demangle lazy_symbolication license log_size max_bpf_progs max_cat_bytes
+cache_user_symbols cpp_demangle lazy_symbolication license log_size max_bpf_progs
 missing_probes on_stack_limit perf_rb_pages print_maps_on_exit show_debug_info stack_mode str_trunc_trailer
 unstable_dw_ustack unstable_import_statement unstable_tseries unstable_typeinfo use_blazesym
 """

@@ -123,11 +123,11 @@ class _Files:
 
     def make_output(self) -> Output:
         """The output that was asked for."""
-        from ..render.output import Context
+        from .facts import make_context
 
         options = self._options
         out = Sink(self._fd, options.output) if options.output else Sink(1, "stdout")
-        context = Context(boot_offset(), _find_user, time.time_ns)
+        context = make_context(warnings=options.warnings)
         if options.format == "json":
             from ..render.json import JsonOutput
 
@@ -140,20 +140,6 @@ class _Files:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-
-def boot_offset() -> int:
-    """Nanoseconds from the start of the boot clock back to 1970."""
-    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-
-
-def _find_user(uid: int) -> str | None:
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return None
 
 
 class _Command:

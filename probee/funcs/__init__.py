@@ -9,7 +9,8 @@
     merged.py      an aggregate as one number, inside a program
     aggregate.py   count sum min max avg stats
     histogram.py   hist lhist
-    output.py      printf print time
+    output.py      printf errorf warnf print time cat system
+    join.py        join
     control.py     exit clear zero
     entries.py     delete has_key
     strings.py     str
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 _NAMES = {
     "aggregate": "count sum min max avg stats",
     "histogram": "hist lhist",
-    "output": "printf print time",
+    "output": "printf errorf warnf print time cat system",
+    "join": "join",
     "control": "exit clear zero",
     "entries": "delete has_key",
     "strings": "str",

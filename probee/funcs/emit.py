@@ -103,7 +103,30 @@ class Emitter:
         numbers: tuple[int, ...] = (),
     ) -> None:
         """Send a record with the values of `items`."""
-        fields, size = _lay_out(items, _DATA_HEAD if ring == DATA else _CONTROL_HEAD)
+        ready = self._prepare(items)
+
+        def fill(places: list[Place]) -> None:
+            for item, made, place in zip(items, ready, places, strict=True):
+                self._put(item, made, place)
+
+        types = [item.type for item in items]
+        self.send(kind, call, types, fill, ring=ring, format=format, variable=variable, numbers=numbers)
+
+    def send(
+        self,
+        kind: str,
+        call: CallSite,
+        types: list[CType],
+        fill: Callable[[list[Place]], None],
+        *,
+        ring: str = DATA,
+        format: str = "",
+        variable: str = "",
+        numbers: tuple[int, ...] = (),
+    ) -> None:
+        """Send a record with values of `types`, which `fill` puts where it is told to. `fill` must go on:
+        it neither returns nor leaves."""
+        fields, size = _lay_out(types, _DATA_HEAD if ring == DATA else _CONTROL_HEAD)
         number = self.unit.event(
             kind,
             size,
@@ -115,7 +138,6 @@ class Emitter:
             probe=self.site.probe,
             span=call.span,
         )
-        ready = self._prepare(items)
         b = self.b
         position = None
         if ring == CONTROL:
@@ -129,8 +151,7 @@ class Emitter:
         if position is not None:
             b.store(rec, 0, 4, 4)
             b.store(rec, position, 8, 8)
-        for item, made, field in zip(items, ready, fields, strict=True):
-            self._put(item, made, Place(rec, field.offset, field.type))
+        fill([Place(rec, field.offset, field.type) for field in fields])
         b.call("ringbuf_submit", rec, 0)
         b.jump(done)
         b.place(full)
@@ -273,13 +294,13 @@ class Emitter:
         return f"{stem} {self._names}"
 
 
-def _lay_out(items: tuple[Arg, ...], head: int) -> tuple[list[Field], int]:
-    """Fields of the items at their natural alignment after `head` bytes, and the record's size."""
+def _lay_out(types: list[CType], head: int) -> tuple[list[Field], int]:
+    """Fields of `types` at their natural alignment after `head` bytes, and the record's size."""
     fields, at = [], head
-    for item in items:
-        at = align_up(at, item.type.align)
-        fields.append(Field(at, item.type))
-        at += item.type.size
-    if items and in_memory(items[-1].type):
+    for type in types:
+        at = align_up(at, type.align)
+        fields.append(Field(at, type))
+        at += type.size
+    if types and in_memory(types[-1]):
         at += ROOM
     return fields, align_up(at, 8)

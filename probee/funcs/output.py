@@ -1,4 +1,4 @@
-"""What a script prints: printf print time."""
+"""What a script prints: printf errorf warnf print time cat system."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ def _decode(text: bytes | None) -> str:
     return (text or b"").decode("utf-8", "surrogateescape")
 
 
-@func
-class Printf(Func):
-    """print values by a format as printf(3)"""
+class _Formatted(Func):
+    """Something done with a text that is made by a format as printf(3)."""
 
-    name = "printf"
     params = (Param("format", "text"), Param("value", "any", many=True))
     effect = True
 
@@ -38,7 +36,56 @@ class Printf(Func):
         return VOID
 
     def lower(self, call: CallSite, to: Emitter) -> None:
-        to.event("printf", call, call.args[1:], format=_decode(call.args[0].text))
+        format = _decode(call.args[0].text)
+        to.event(self.name, call, call.args[1:], format=format, numbers=self._numbers(to))
+
+    def _numbers(self, to: Emitter) -> tuple[int, ...]:
+        return ()
+
+
+@func
+class Printf(_Formatted):
+    """print values by a format as printf(3)"""
+
+    name = "printf"
+
+
+@func
+class Errorf(_Formatted):
+    """print an error with its place in the script, by a format as printf(3)"""
+
+    name = "errorf"
+
+
+@func
+class Warnf(_Formatted):
+    """print a warning with its place in the script, by a format as printf(3)"""
+
+    name = "warnf"
+
+
+@func
+class Cat(_Formatted):
+    """print the contents of a file, whose name is made by a format as printf(3)
+
+    At most as many bytes as `max_cat_bytes` in config says; read when the event is shown.
+    """
+
+    name = "cat"
+
+    def _numbers(self, to: Emitter) -> tuple[int, ...]:
+        return (to.unit.options.max_cat_bytes,)
+
+
+@func
+class System(_Formatted):
+    """run a command of the shell, made by a format as printf(3), and print what it writes
+
+    It runs when the event is shown, with the rights of the tracer, which waits for it.
+    """
+
+    name = "system"
+    unsafe = True
 
 
 @func

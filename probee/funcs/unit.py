@@ -30,12 +30,13 @@ as its resident memory at once: 16 MiB of the 31 that a traced script takes in a
 @record
 class Options:
     """What a user may set. `ring_bytes` is a power of two, `max_strlen` counts bytes of text, `max_probes`
-    the places that a script may attach to."""
+    the places that a script may attach to, `max_cat_bytes` what cat() prints of a file."""
 
     ring_bytes: int = DATA_BYTES
     max_strlen: int = 1024
     max_map_keys: int = 4096
     max_probes: int = 1024
+    max_cat_bytes: int = 10240
 
 
 _SHORT_STRLEN = 240

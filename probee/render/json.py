@@ -15,6 +15,7 @@ from ..events.aggregate import Histogram
 from ..events.batch import Column, compile_rows
 from ..events.decode import Form, find_by_class, is_text, item_of, strip_typedefs
 from ..spec.values import Aggregate, Avg, Buffer, Hist, LHist, Stats, Str, Timestamp, Tuple, Username
+from .actions import each_text, open_failure
 from .clock import Strftime
 from .order import arrange, divide
 from .output import Context
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ..ctype.types import CType
     from ..events.batch import Batch
     from ..spec.bundle import EventLayout, Variable
+    from .actions import Handler
     from .printf import RenderBatch
     from .sink import Sink
 
@@ -139,16 +141,49 @@ class JsonOutput:
         self.context = context or Context()
         self.form = Form(True, self.context.trailer, self.context.boot_offset)
         self._out = out
-        self._batches: dict[int, RenderBatch] = {}
+        self._handlers: dict[int, Handler] = {}
 
     def events(self, batch: Batch) -> None:
-        render = self._batches.get(batch.layout.id)
-        if render is None:
-            compile = _COMPILERS.get(batch.layout.kind)
-            if compile is None:
-                raise InternalError(f"events of kind {batch.layout.kind!r} are not printed")
-            render = self._batches[batch.layout.id] = compile(batch.layout, self.context, self.form)
-        self._out.write(render(batch.view))
+        handle = self._handlers.get(batch.layout.id)
+        if handle is None:
+            handle = self._handlers[batch.layout.id] = self._compile(batch.layout)
+        handle(batch)
+
+    def _compile(self, layout: EventLayout) -> Handler:
+        make = _ACTIONS.get(layout.kind)
+        if make is not None:
+            return each_text(layout, self.context, make(self, layout))
+        compile = _COMPILERS.get(layout.kind)
+        if compile is None:
+            raise InternalError(f"events of kind {layout.kind!r} are not printed")
+        render, write = compile(layout, self.context, self.form), self._out.write
+        return lambda batch: write(render(batch.view))
+
+    def _message(self, layout: EventLayout) -> Callable[[bytes], None]:
+        if layout.kind == "warnf" and not self.context.warnings:
+            return lambda text: None
+        head, where = f'{{"type": "{layout.kind}", "msg": ', _place(layout.span)
+        return lambda text: self._line(f"{head}{quote(text)}{where}}}")
+
+    def _cat(self, layout: EventLayout) -> Callable[[bytes], None]:
+        def show(path: bytes) -> None:
+            try:
+                data = self.context.read_file(path, layout.numbers[0])
+            except OSError as error:
+                self.warning(open_failure(path, error), layout.span)
+            else:
+                self._line(f'{{"type": "cat", "data": {quote(data)}}}')
+
+        return show
+
+    def _join(self, layout: EventLayout) -> Callable[[bytes], None]:
+        return lambda text: self._line(f'{{"type": "join", "data": {quote(text)}}}')
+
+    def _system(self, layout: EventLayout) -> Callable[[bytes], None]:
+        def run(command: bytes) -> None:
+            self._line(f'{{"type": "syscall", "data": {quote(self.context.run_command(command))}}}')
+
+        return run
 
     def map(self, variable: Variable, entries: Any, top: int = 0, div: int = 0) -> None:
         type = variable.value
@@ -183,10 +218,7 @@ class JsonOutput:
 
     def warning(self, message: str, span: Span | None = None, hint: str | None = None) -> None:
         text = f"{message}\nHINT: {hint}" if hint else message
-        where = ""
-        if span is not None:
-            where = f', "filename": {quote(span.source.name)}, "line": {span.line}, "col": {span.column}'
-        self._line(f'{{"type": "runtime_error", "msg": {quote(text)}{where}}}')
+        self._line(f'{{"type": "runtime_error", "msg": {quote(text)}{_place(span)}}}')
 
     def end(self) -> None:
         """Nothing marks the end."""
@@ -201,6 +233,22 @@ class JsonOutput:
 
     def _line(self, text: str) -> None:
         self._out.write(text.encode() + b"\n")
+
+
+_ACTIONS: dict[str, Callable[[JsonOutput, EventLayout], Callable[[bytes], None]]] = {
+    "errorf": JsonOutput._message,
+    "warnf": JsonOutput._message,
+    "cat": JsonOutput._cat,
+    "join": JsonOutput._join,
+    "system": JsonOutput._system,
+}
+
+
+def _place(span: Span | None) -> str:
+    """The members that say where in the script something is."""
+    if span is None:
+        return ""
+    return f', "filename": {quote(span.source.name)}, "line": {span.line}, "col": {span.column}'
 
 
 _MAP_KINDS: dict[type, str] = {Hist: "hist", LHist: "hist", Stats: "stats", Avg: "stats"}

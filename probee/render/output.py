@@ -5,6 +5,9 @@ Nothing in this folder asks the system anything: clocks and names are handed in.
 
 from __future__ import annotations
 
+import errno
+import os
+
 from ..base.record import record
 
 TYPE_CHECKING = False
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
         """In which form `map` and `value` want values: what variables are to be opened with."""
 
         def events(self, batch: Batch) -> None:
-            """Records of kind "printf" or "print_value"."""
+            """Records of any kind that is printed or asks for something to be printed: "printf",
+            "print_value", "errorf", "warnf", "cat", "join", "system"."""
 
         def map(self, variable: Variable, entries: Any, top: int = 0, div: int = 0) -> None:
             """A variable as its reader gave it, in this output's `form`.
@@ -65,16 +69,29 @@ def _clock_unset() -> int:
     return 0
 
 
+def _file_unknown(path: bytes, limit: int) -> bytes:
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def _command_unknown(command: bytes) -> bytes:
+    return b""
+
+
 @record
 class Context:
     """Facts of the machine that is traced.
 
     `boot_offset`: what to add to the boot clock to have the time since 1970, in nanoseconds.
     `username`: the name of a user id, or None. `clock`: nanoseconds since 1970 now. `trailer`:
-    follows text that was cut.
+    follows text that was cut. `read_file`: the first bytes of a file, so many at most; raises OSError.
+    `run_command`: what a shell's command writes to its standard output. `warnings`: what warnf() says is
+    shown.
     """
 
     boot_offset: int = 0
     username: Callable[[int], str | None] = _name_unknown
     clock: Callable[[], int] = _clock_unset
     trailer: bytes = b".."
+    read_file: Callable[[bytes, int], bytes] = _file_unknown
+    run_command: Callable[[bytes], bytes] = _command_unknown
+    warnings: bool = True

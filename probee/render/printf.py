@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .output import Context
 
     RenderBatch = Callable[[memoryview | bytes], bytes]
+    RenderRows = Callable[[memoryview | bytes], list[bytes]]
 
 
 def compile_format(
@@ -40,6 +41,20 @@ def compile_format(
     `format` replaces the layout's own. `line` is Python around the text of one record, with names
     of `scope`: how JSON wraps it.
     """
+    rows = compile_texts(layout, context, format=format, line=line, scope=scope)
+    join = b"".join
+    return lambda view: join(rows(view))
+
+
+def compile_texts(
+    layout: EventLayout,
+    context: Context,
+    *,
+    format: str | None = None,
+    line: str = "{}",
+    scope: dict[str, Any] | None = None,
+) -> RenderRows:
+    """As `compile_format`, with a text for each record."""
     form = parse_format(layout.format if format is None else format)
     fault = find_fault(form, [field.type for field in layout.fields])
     if fault:
@@ -58,11 +73,9 @@ def compile_format(
         text = f"template % ({''.join(f'{v}, ' for v in values)})"
         return line.format(text)
 
-    rows = compile_rows(
+    return compile_rows(
         layout, builder.columns, row, {"template": template, **builder.scope, **(scope or {})}
     )
-    join = b"".join
-    return lambda view: join(rows(view))
 
 
 def render_number(value: int, conversion: Conversion) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..base.errors import InternalError
+from ..base.source import render_location
 from ..events.aggregate import empty_value
 from ..events.decode import Form, strip_typedefs
 from ..spec.values import Aggregate, Hist, LHist, Tuple
+from .actions import SEVERITIES, each_text, open_failure
 from .clock import Strftime
 from .histogram import render_histogram
 from .order import arrange, divide
@@ -15,13 +17,14 @@ from .value import compile_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..base.source import Span
     from ..ctype.types import CType
     from ..events.batch import Batch
     from ..spec.bundle import EventLayout, Variable
-    from .printf import RenderBatch
+    from .actions import Handler
     from .sink import Sink
     from .value import Render
 
@@ -34,14 +37,14 @@ class TextOutput:
         self.form = Form(True, self.context.trailer, self.context.boot_offset)
         self._out = out
         self._err = err
-        self._batches: dict[int, RenderBatch] = {}
+        self._handlers: dict[int, Handler] = {}
         self._values: dict[CType, Render] = {}
 
     def events(self, batch: Batch) -> None:
-        render = self._batches.get(batch.layout.id)
-        if render is None:
-            render = self._batches[batch.layout.id] = self._compile(batch.layout)
-        self._out.write(render(batch.view))
+        handle = self._handlers.get(batch.layout.id)
+        if handle is None:
+            handle = self._handlers[batch.layout.id] = self._compile(batch.layout)
+        handle(batch)
 
     def map(self, variable: Variable, entries: Any, top: int = 0, div: int = 0) -> None:
         name = variable.name.encode()
@@ -93,11 +96,44 @@ class TextOutput:
             value = zero_value(type, self.form)
         self._out.write(b"%b: %b\n" % (name, self._render(type)(divide(type, value, div))))
 
-    def _compile(self, layout: EventLayout) -> RenderBatch:
+    def _compile(self, layout: EventLayout) -> Handler:
+        make = _ACTIONS.get(layout.kind)
+        if make is not None:
+            return each_text(layout, self.context, make(self, layout))
         format = FORMATS.get(layout.kind)
         if format is None:
             raise InternalError(f"events of kind {layout.kind!r} are not printed")
-        return compile_format(layout, self.context, format=format or layout.format)
+        render, write = compile_format(layout, self.context, format=format or layout.format), self._out.write
+        return lambda batch: write(render(batch.view))
+
+    def _message(self, layout: EventLayout) -> Callable[[bytes], None]:
+        """errorf and warnf: the place of the call and what it says, without the line it is in."""
+        if layout.kind == "warnf" and not self.context.warnings:
+            return lambda text: None
+        where = f"{render_location(layout.span)}: " if layout.span else ""
+        head = f"{where}{SEVERITIES[layout.kind]}: "
+        return lambda text: self._say(head + text.decode("utf-8", "backslashreplace"))
+
+    def _cat(self, layout: EventLayout) -> Callable[[bytes], None]:
+        read, (limit,) = self.context.read_file, layout.numbers
+
+        def show(path: bytes) -> None:
+            try:
+                self._out.write(read(path, limit))
+            except OSError as error:
+                self._say(f"ERROR: {open_failure(path, error)}")
+
+        return show
+
+    def _join(self, layout: EventLayout) -> Callable[[bytes], None]:
+        return lambda text: self._out.write(text + b"\n")
+
+    def _system(self, layout: EventLayout) -> Callable[[bytes], None]:
+        def run(command: bytes) -> None:
+            self._out.flush()  # what the command itself writes, to stderr say, comes after
+            self._out.write(self.context.run_command(command) + b"\n")
+
+        return run
 
     def _render(self, type: CType) -> Render:
         render = self._values.get(type)
@@ -118,6 +154,14 @@ class TextOutput:
         self._err.write(line.encode("utf-8", "backslashreplace") + b"\n")
         self._err.flush()
 
+
+_ACTIONS: dict[str, Callable[[TextOutput, EventLayout], Callable[[bytes], None]]] = {
+    "errorf": TextOutput._message,
+    "warnf": TextOutput._message,
+    "cat": TextOutput._cat,
+    "join": TextOutput._join,
+    "system": TextOutput._system,
+}
 
 FORMATS = {"printf": "", "print_value": "%s\n"}
 """The format that events of a kind are printed with; "" stands for the layout's own."""

@@ -74,7 +74,9 @@ def registers(*args: int, returned: int = 0, stack: int = 0x7000) -> bytes:
 class Script:
     """A compiled script and a machine it runs on. The IR is what the printer wrote, parsed again."""
 
-    def __init__(self, text: str, *params: str, target: Target | None = None, **options: int) -> None:
+    def __init__(
+        self, text: str, *params: str, target: Target | None = None, unsafe: bool = False, **options: int
+    ) -> None:
         self.target = target or make_target()
         self.functions: dict[str, Function] = {}
         compiled = compile_script(
@@ -82,6 +84,7 @@ class Script:
             self.target,
             params=params,
             options=Options(**options),
+            unsafe=unsafe,
             dump=self._dump,
         )
         self.bundle = compiled.bundle
