@@ -187,15 +187,16 @@ class LazyStruct(Struct):
     ) -> None:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "kind", kind)
-        object.__setattr__(self, "declared", declared)
         self.complete(bytes, load)
+        object.__setattr__(self, "declared", declared)
 
     def complete(self, bytes: int, load: Callable[[], tuple[Member, ...]], alignment: int = 0) -> None:
         """Say what the struct is, for one that had to be referred to before that was known.
 
         Only for who made it, and before anybody else has seen it.
         """
-        values = {"bytes": bytes, "alignment": alignment, "_load": load, "_members": None, "_align": 0}
+        values: dict[str, object] = {"bytes": bytes, "alignment": alignment, "declared": False}
+        values |= {"_load": load, "_members": None, "_align": 0}
         for field, value in values.items():
             object.__setattr__(self, field, value)
 
