@@ -45,7 +45,7 @@ _HOLES = {
     "jump": _TARGET,
     "jump32": _TARGET,
     "local": _TARGET,
-    "fdidx": rf"((?:btf\[{_NUMBER}\])?)",
+    "fdidx": rf"((?:btf\[-?{_NUMBER}\])?)",
     "imm": rf"([+-]?{_NUMBER})",
     "number": rf"([+-]?{_NUMBER})",
     "helper": rf"({_NAME}(?:#-?{_NUMBER})?|-?{_NUMBER})",

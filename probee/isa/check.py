@@ -1,8 +1,8 @@
 """What must hold of a whole program before any machine runs it.
 
 Not the kernel's verifier: only what makes a program a program. Every instruction is a known form
-with registers there are, jumps and calls go to the start of an instruction, no path runs off the
-end, constant divisors aren't 0 and constant shifts are less than the width.
+with registers there are, r10 is never written, jumps and calls go to the start of an instruction, no
+path runs off the end, constant divisors aren't 0 and constant shifts are less than the width.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from probee.base.errors import FormatError
 
 from .disasm import render_insn
 from .ebpf import CALL, CALLX, EXIT, JA, JA32, JAX, LDDW, MAY_GOTO, Alu, Insn
+from .effects import find_writes
 from .fields import Call, Class, Pseudo
 from .forms import check_form
 
@@ -58,7 +59,7 @@ def check_program(insns: Sequence[Insn], *, strict: bool = True) -> None:
     """Refuse what no machine can run: FormatError with the instruction's number and text.
 
     `strict` also refuses what is legal for the machine but not for the kernel: constant shifts by
-    the width or more, constant division by 0, a write to the frame pointer.
+    the width or more, constant division by 0, may_goto to itself.
     """
     if not insns:
         raise FormatError("expected at least one instruction, got none")
@@ -73,6 +74,8 @@ def check_program(insns: Sequence[Insn], *, strict: bool = True) -> None:
             inside = 0 <= target < slots[-1]
             where = "into the middle of a lddw" if inside else f"out of the program, to slot {target}"
             raise _error(f"jumps {where}", insn, slot)
+        if FRAME_POINTER in find_writes(insn):
+            raise _error("writes the frame pointer", insn, slot)
         if strict:
             _check_operands(insn, slot)
     if not ends_block(insns[-1]):
@@ -87,8 +90,6 @@ def _check_operands(insn: Insn, slot: int) -> None:
             raise _error("divides by 0", insn, slot)
         if code & 0xF0 in _SHIFTS and not 0 <= insn.imm < (64 if kind == Class.ALU64 else 32):
             raise _error("shifts by the width or more", insn, slot)
-    if insn.dst == FRAME_POINTER and (kind in (Class.ALU, Class.ALU64, Class.LDX) or code == LDDW):
-        raise _error("writes the frame pointer", insn, slot)
     if code == MAY_GOTO and insn.off == -1:
         raise _error("loops on itself", insn, slot)
 

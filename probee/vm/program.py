@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from probee.base.errors import FeatureError
 from probee.base.record import record, replace
-from probee.isa.check import check_program, find_slots, find_target
+from probee.isa.check import FRAME_POINTER, check_program, find_slots, find_target
 from probee.isa.ebpf import CALL, CALLX, JAX, LDDW, Insn
 from probee.isa.fields import Call, Pseudo
 from probee.spec.abi import ProgType
@@ -67,6 +67,8 @@ class VmProgram:
 
     def check_runnable(self, insn: Insn, slot: int) -> None:
         """Refuse what this machine doesn't do."""
+        if insn.dst > FRAME_POINTER or insn.src > FRAME_POINTER:
+            raise FeatureError(f"{self.name}: insn {slot}: the VM has no arguments on the stack (r11)")
         if insn.code == JAX:
             raise FeatureError(f"{self.name}: insn {slot}: the VM has no jumps through registers (gotox)")
         if insn.code == 0xBF and insn.off == 1:

@@ -21,7 +21,7 @@ def insns_of(form: Form) -> st.SearchStrategy[Insn]:
     free = {
         "dst": REGISTERS,
         "src": REGISTERS,
-        "off": st.integers(0, (1 << 15) - 1) if form.name == "call_kfunc" else OFFSETS,
+        "off": OFFSETS,
         "imm": WIDE if form.code == LDDW else IMMEDIATES,
     }
     fixed = {"dst": 0, "src": form.src, "off": form.off, "imm": form.imm}

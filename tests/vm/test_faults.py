@@ -105,6 +105,10 @@ def test_memory_given_back() -> None:
     [
         ([ebpf.call(9999), ebpf.exit_()], "program: the VM has no helper 9999"),
         ([ebpf.call_kfunc(7), ebpf.exit_()], "program: the VM has no kernel function 7"),
+        (
+            [ebpf.mov_reg(0, 11), ebpf.exit_()],
+            "program: insn 0: the VM has no arguments on the stack (r11)",
+        ),
         ([ebpf.ja_reg(1)], "program: insn 0: the VM has no jumps through registers (gotox)"),
         (
             [ebpf.addr_space_cast(1, 1, 0, 1), ebpf.exit_()],
