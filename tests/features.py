@@ -97,6 +97,22 @@ def _binutils() -> bool:
     return all(shutil.which(name) for name in ("readelf", "objcopy", "strip"))
 
 
+def _cxxfilt() -> bool:
+    return shutil.which("c++filt") is not None
+
+
+def _libstdcxx() -> bool:
+    return any(_loads(name) for name in ("libstdc++.so.6", "libc++abi.so.1"))
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
 def _btf() -> bool:
     return os.access("/sys/kernel/btf/vmlinux", os.R_OK)
 
@@ -140,6 +156,8 @@ FEATURES = {
         Feature("bpftrace", "the bpftrace command", _bpftrace),
         Feature("bpftrace_source", "BPFTRACE_DIR, where bpftrace's source is checked out", _bpftrace_source),
         Feature("binutils", "the commands readelf, objcopy and strip", _binutils),
+        Feature("cxxfilt", "the command c++filt", _cxxfilt),
+        Feature("libstdcxx", "the C++ run-time library, libstdc++ or libc++abi", _libstdcxx),
         Feature("btf", "a readable /sys/kernel/btf/vmlinux", _btf),
         Feature("bpf_conformance", "BPF_CONFORMANCE_DIR, where that suite is checked out", _bpf_conformance),
         Feature("libpcap", "the library libpcap", _libpcap),

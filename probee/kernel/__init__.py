@@ -22,6 +22,8 @@
     sockets.py    filters on sockets
     seccomp.py    the seccomp filters of a process
     libpcap.py    libpcap's compiler of filter expressions
+    dynload.py    shared objects loaded into this process
+    demangle.py   names of C++, by its run-time library
 
 A module here imports only what its callers pay for: ctypes comes with syscall.py, mmap with maps.py.
 """
