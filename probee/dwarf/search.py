@@ -1,0 +1,182 @@
+"""Finding functions and structs by name, and functions by address: the front door of the package.
+
+Order of the ways to a function, the first that finds it: an index (`.debug_names`, `.gdb_index`); the symbol
+of that name, and the unit that `.debug_aranges` has at its address; the units that mention the name at all.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from .consts import AT, TAG
+from .functions import Function, iter_hops
+from .index import Mentions, iter_indexed_units
+from .lists import find_ranges
+from .scope import NAMED_SCOPES, qualified_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..ctype.types import LazyStruct
+    from .die import Die
+    from .file import Dwarf
+    from .unit import Unit
+
+_FUNCTIONS = frozenset({TAG.SUBPROGRAM})
+_FUNCTION_ENTRIES = frozenset({TAG.SUBPROGRAM, TAG.INLINED_SUBROUTINE})
+_NAMESPACES = frozenset({TAG.NAMESPACE, TAG.MODULE})
+_MANGLED = ("_Z", "_R")
+_STRUCTS = {
+    "struct": frozenset({TAG.STRUCTURE_TYPE, TAG.CLASS_TYPE}),
+    "class": frozenset({TAG.STRUCTURE_TYPE, TAG.CLASS_TYPE}),
+    "union": frozenset({TAG.UNION_TYPE}),
+}
+_NAMES = (AT.NAME, AT.LINKAGE_NAME, AT.MIPS_LINKAGE_NAME)
+
+
+def find_functions(dwarf: Dwarf, name: str, *, everywhere: bool = False) -> list[Function]:
+    """The functions called `name`: plain, qualified ("ns::cls::method") or mangled.
+
+    Each concrete instance (clones such as `.constprop` too) is one `Function`; a function that was only inlined
+    is one without code for each unit that has it. The first way that finds one ends the search: other static
+    functions of the name, whose symbols were stripped, are only found `everywhere`, in all units.
+    """
+    wanted = name.encode("utf-8", "surrogateescape")
+    last = _split(name)[-1].encode("utf-8", "surrogateescape")
+    found: dict[Die, Function] = {}
+    ways = [_by_index, _by_symbol, _by_mention]
+    for way in [_by_mention] if everywhere else ways:
+        for function in way(dwarf, wanted, last):
+            if wanted == last or function.qualified_name == name:
+                found.setdefault(function.die, function)
+        if found:
+            break
+    return list(found.values())
+
+
+def find_function_at(dwarf: Dwarf, address: int) -> Function | None:
+    """The function with code at `address`, or None."""
+    unit = dwarf.addresses.find_unit(address)
+    return _function_in(dwarf.whole(unit), address) if unit is not None else None
+
+
+def find_struct(dwarf: Dwarf, name: str, kind: str = "struct") -> LazyStruct | None:
+    """The definition of `kind` ("struct", "class" or "union") `name`, qualified in C++; None without one."""
+    last = _split(name)[-1].encode("utf-8", "surrogateescape")
+    tags = _STRUCTS[kind]
+    mentions = Mentions(dwarf, last)
+    for units in (iter_indexed_units(dwarf, last, tags, types=True), mentions.iter_units()):
+        for unit in units:
+            for die in mentions.iter_dies(unit, tags, into=NAMED_SCOPES):
+                if _is_definition(die, last) and qualified_name(die) == name:
+                    return dwarf.types.make(die)  # type: ignore[return-value]
+    for unit in dwarf.iter_type_units():
+        die = unit.die(unit.type_offset)
+        if die.tag in tags and _is_definition(die, last) and qualified_name(die) == name:
+            return dwarf.types.make(die)  # type: ignore[return-value]
+    return None
+
+
+def _is_definition(die: Die, name: bytes) -> bool:
+    return die.find_bytes(AT.NAME) == name and not die.has_flag(AT.DECLARATION)
+
+
+# The ways
+
+
+def _by_index(dwarf: Dwarf, name: bytes, last: bytes) -> Iterator[Function]:
+    mentions = None
+    for spelling in dict.fromkeys((name, last)):
+        for unit in iter_indexed_units(dwarf, spelling, _FUNCTION_ENTRIES):
+            if unit.is_skeleton:
+                yield from _functions_in_split(dwarf, unit, last)
+                continue
+            mentions = mentions or Mentions(dwarf, last)
+            yield from _functions_named(unit, last, mentions)
+
+
+def _by_symbol(dwarf: Dwarf, name: bytes, last: bytes) -> Iterator[Function]:
+    """By the symbol of that name, or by all mangled ones that have the name's parts in them."""
+    text = name.decode("utf-8", "surrogateescape")
+    files = [file for file in (dwarf.elf, dwarf.binary) if file is not None]
+    symbols = [s for file in files for s in file.find_symbols(text) if s.is_defined and s.is_function]
+    if not symbols and not text.startswith(_MANGLED):
+        # Both manglings of C++ and Rust write names with their lengths before them.
+        parts = "".join([f"{len(part.encode())}{part}" for part in _split(text)])
+        found = [s for file in files for s in file.iter_functions(lambda n: parts in n and n[:2] in _MANGLED)]
+        symbols = [s for s in found if s.is_defined]
+    for address in dict.fromkeys(symbol.value for symbol in symbols):
+        unit = dwarf.addresses.find_listed(address)
+        function = _function_in(dwarf.whole(unit), address) if unit is not None else None
+        # An alias has the code of a function with another name.
+        if function is not None and (symbols[0].name == text or function.name.encode() == last):
+            yield function
+
+
+def _by_mention(dwarf: Dwarf, name: bytes, last: bytes) -> Iterator[Function]:
+    mentions = Mentions(dwarf, last)
+    for unit in mentions.iter_units():
+        if not unit.is_skeleton:
+            yield from _functions_named(unit, last, mentions)
+    for unit in dwarf.iter_units():
+        if unit.is_skeleton:
+            yield from _functions_in_split(dwarf, unit, last)
+
+
+def _functions_in_split(dwarf: Dwarf, skeleton: Unit, name: bytes) -> Iterator[Function]:
+    unit = dwarf.whole(skeleton)
+    yield from _functions_named(unit, name, Mentions(unit.dwarf, name))
+
+
+def _functions_named(unit: Unit, name: bytes, mentions: Mentions) -> Iterator[Function]:
+    """Functions of a unit whose plain or mangled name is `name`: the concrete ones, else the inlined one."""
+    named = {die for die in mentions.iter_dies(unit, _FUNCTIONS, into=NAMED_SCOPES) if _has_name(die, name)}
+    if not named:
+        return
+    concrete = [die for die in named if _has_code(die)]
+    instantiated = set(concrete)
+    # What completes a declaration or an abstract entry stands beside it, or in a namespace.
+    for die in unit.root.iter_descendants(_FUNCTIONS, into=_NAMESPACES):
+        if die in named or not (die.has(AT.SPECIFICATION) or die.has(AT.ABSTRACT_ORIGIN)):
+            continue
+        hops = list(iter_hops(die))
+        if named.isdisjoint(hops):
+            continue
+        if _has_code(die):
+            concrete.append(die)
+            instantiated.update(hops)
+        elif die.has(AT.INLINE):
+            named.add(die)
+    abstract = [die for die in named if die.has(AT.INLINE) and die not in instantiated]
+    for die in sorted([*concrete, *abstract], key=lambda die: die.at):
+        if find_ranges(die) or die.has(AT.INLINE):
+            yield Function(die)
+
+
+def _has_name(die: Die, name: bytes) -> bool:
+    return any(die.find_bytes(attribute) == name for attribute in _NAMES)
+
+
+def _has_code(die: Die) -> bool:
+    return die.has(AT.LOW_PC) or die.has(AT.RANGES)
+
+
+def _function_in(unit: Unit, address: int) -> Function | None:
+    """The function of `unit` with code at `address`."""
+    ranges = unit.function_ranges
+    index = bisect_right(ranges, address, key=lambda r: r[0]) - 1
+    if index < 0 or address >= ranges[index][1]:
+        return None
+    return Function(unit.die(ranges[index][2]))
+
+
+def _split(name: str) -> list[str]:
+    """The parts of a qualified name: what is between `::` outside of template arguments."""
+    parts, depth, start = [], 0, 0
+    for at, character in enumerate(name):
+        depth += {"<": 1, ">": -1, "(": 1, ")": -1}.get(character, 0)
+        if depth <= 0 and name[at : at + 2] == "::":
+            parts.append(name[start:at])
+            start = at + 2
+    return [*parts, name[start:]]
