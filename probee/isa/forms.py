@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from operator import attrgetter
 
 from probee.base.errors import FormatError
 from probee.base.record import record
 
-from .ebpf import ATOMIC, LDX, LDXS, ST, STX, Alu, Atomic, Insn, Jump, Size
+from .ebpf import ATOMIC, LDDW, LDX, LDXS, ST, STX, Alu, Atomic, Insn, Jump, Size
 from .fields import End, Mode
 
 TYPE_CHECKING = False
@@ -340,9 +341,28 @@ def check_form(insn: Insn, slot: int) -> Form:
     return form
 
 
+# The same for whole programs, at a third of the time: what to compare of an instruction, and with what.
+_PICK = {code: attrgetter(field) if field else None for code, field in _FIELD.items()}
+_EXPECTED = {
+    key: (attrgetter(*(f for f, _ in fixed)), fixed[0][1] if len(fixed) == 1 else tuple(v for _, v in fixed))
+    for key, fixed in ((key, _FIXED[form.name]) for key, form in _INDEX.items())
+    if fixed
+}
+
+
 def check_forms(insns: Iterable[Insn]) -> None:
     """Refuse unknown opcodes, reserved fields that are set, and registers past r11 (FormatError)."""
     slot = 0
     for insn in insns:
-        check_form(insn, slot)
-        slot += insn.slots
+        code = insn.code
+        pick = _PICK.get(code)
+        key = code, 0 if pick is None else pick(insn)
+        fixed = _EXPECTED.get(key)
+        if (
+            key not in _INDEX
+            or (fixed is not None and fixed[0](insn) != fixed[1])
+            or insn.dst > 11
+            or insn.src > 11
+        ):
+            check_form(insn, slot)
+        slot += 2 if code == LDDW else 1
