@@ -96,8 +96,9 @@ def parse_args(text: str, elf: Elf, *, section: str = ".note.stapsdt", at: int =
 
 
 def find_address(elf: Elf, arg: Arg) -> int | None:
-    """The virtual address in `elf` that `arg.symbol` and the number beside it make, to which the file's load
-    address is added. None when the symbol is not in its tables, or at more than one place."""
+    """The virtual address in `elf` that `arg.symbol` and the number beside it make, or None when there is no
+    such symbol, or more than one. In a process it is as far from the instruction pointer as from `location`.
+    """
     values = {s.value for s in elf.find_symbols(arg.symbol) if s.is_defined} if arg.symbol else set()
     if len(values) != 1:
         return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 import subprocess
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.elf import ElfBuilder
@@ -145,6 +146,25 @@ def test_against_looking_at_all(rows: list[tuple[int, int]], at: int) -> None:
     covering = [start for start, size in rows if start <= at < start + size]
     found = table(elf).find(0x1000 + at)
     assert (found and found[1]) == (at - max(covering) if covering else None)
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_mutated(data: st.DataObject) -> None:
+    elf = frame(size=64)
+    elf.symbol("one", 0x1000, 16)
+    elf.symbol("two", 0x1010)
+    elf.symbol("three", 0x1020, 16, table=".dynsym")
+    raw = bytearray(elf.build())
+    for _ in range(data.draw(st.integers(1, 8))):
+        raw[data.draw(st.integers(16, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(FormatError):
+        found = FunctionTable(Elf(bytes(raw), "x"))
+        assert len(found) <= len(raw)
+        for address in range(0xFF0, 0x1050, 8):
+            name, offset = found.find(address) or ("", 0)
+            assert len(name) <= len(raw)
+            assert offset >= 0
 
 
 def test_100_000_addresses() -> None:
