@@ -46,7 +46,8 @@ MAP_FULL = (
 DIVIDED_BY_ZERO = (
     "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result."
 )
-_WARNINGS = {"map_full": MAP_FULL, "div0": DIVIDED_BY_ZERO}
+LOOP_LIMIT = "A loop ended early: it went round as often as this kernel allows."
+_WARNINGS = {"map_full": MAP_FULL, "div0": DIVIDED_BY_ZERO, "loop_limit": LOOP_LIMIT}
 _LOSSES = frozenset({"lost", "nesting"})
 
 

@@ -57,6 +57,7 @@ class Checker:
         self.changed = False
         self.action = checked.actions[0] if checked.actions else None
         self.scopes: list[dict[str, Local]] = []
+        self.loops = 0  # those around the statement at hand
         self.accesses: dict[tree.Node, tree.MapAccess] = {}  # what `delete(@x, key)` stands for
         self._locals: dict[tree.Node, Local] = {}
 
@@ -136,6 +137,10 @@ class Checker:
         for info in self.maps.values():
             info.key = settle(info.key) if info.key is not None else None
             info.value = settle(info.value) if info.value is not None else None
+
+    def body(self, statements: tuple[tree.Stmt, ...]) -> None:
+        """Check the statements of a block that has its scope already."""
+        check_body(self, statements)
 
     def type_of(self, expr: tree.Expr) -> CType | None:
         """The type of an expression, None where it is not known (yet), or wrong."""

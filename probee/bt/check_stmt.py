@@ -8,6 +8,7 @@ from ..spec.values import Aggregate
 from . import tree
 from .check_call import check_call
 from .check_expr import check_increment, type_binary, type_of
+from .check_loops import check_range, check_unroll, check_while
 from .types import arithmetic, describe, is_number, is_scalar, literal_type, reads_as
 from .walk import next_if
 from .written import written_type
@@ -189,7 +190,8 @@ def _compound_map(c: Checker, info: MapInfo, target: tree.MapAccess, statement: 
 
 def _jump(c: Checker, statement: tree.Jump) -> None:
     if statement.kind != "return":
-        c.error(f"'{statement.kind}' statement is not allowed outside of a loop", statement.span)
+        if not c.loops:
+            c.error(f"'{statement.kind}' statement is not allowed in a probe", statement.span)
     elif statement.value is not None:
         type = type_of(c, statement.value)
         if type is not None and not is_scalar(type):
@@ -203,12 +205,12 @@ _STATEMENTS: dict[type, Callable[[Checker, Any], None]] = {
     tree.If: _if,
     tree.Block: _block,
     tree.Jump: _jump,
+    tree.While: check_while,
+    tree.ForRange: check_range,
+    tree.Unroll: check_unroll,
 }
 
 _SPELLING: dict[type, str] = {
-    tree.While: "while",
     tree.ForMap: "for over a map",
-    tree.ForRange: "for over a range",
-    tree.Unroll: "unroll",
     tree.Import: "import",
 }

@@ -5,6 +5,7 @@ lower_expr.py    numbers: into values
 lower_arith.py   operators on them
 lower_memory.py  text, tuples and keys: into memory
 lower_maps.py    reading and changing variables
+lower_loops.py   loops
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ..ir.builder import Builder
 from ..ir.types import U64
 from . import tree
 from .lower_expr import has_effect, lower_binary, lower_value
+from .lower_loops import lower_jump, lower_range, lower_unroll, lower_while
 from .lower_maps import assign_map, compound_map, increment_map
 from .lower_memory import key_of, lower_into
 from .walk import next_if, walk
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from ..funcs.unit import Unit
     from ..ir.nodes import Function, Value
     from ..probes.provider import Provider, Site
+    from .lower_loops import Loop
     from .names import Checked, Local
 
 
@@ -42,6 +45,8 @@ class Lowerer(Emitter):
         super().__init__(unit, b, provider, site)
         self.checked = checked
         self.types = checked.types
+        self.loops: list[Loop] = []  # those around the statement at hand
+        self.cost = 0  # instructions that loops of the block at hand come to (see lower_loops)
         self._memory: dict[Local, Value] = {}
 
     # ---- what functions ask (see Emitter)
@@ -72,6 +77,10 @@ class Lowerer(Emitter):
         """The number that an expression is."""
         return lower_value(self, expr)
 
+    def body(self, statements: tuple[tree.Stmt, ...]) -> None:
+        """The statements of a block."""
+        lower_body(self, statements)
+
     def expect(self, node: tree.Node) -> Any:
         """The type of a node, which checking has found."""
         return self.types[node]
@@ -82,7 +91,7 @@ class Lowerer(Emitter):
         """The memory of a variable that is text or a tuple."""
         if local not in self._memory:
             assert local.type is not None
-            self._memory[local] = self.b.slot(align_up(local.type.size + ROOM, 8))
+            self._memory[local] = self.b.own_slot(align_up(local.type.size + ROOM, 8))
         return self._memory[local]
 
     def read_local(self, local: Local) -> Value:
@@ -233,6 +242,9 @@ def _if(s: Lowerer, statement: tree.If) -> None:
 
 
 def _jump(s: Lowerer, statement: tree.Jump) -> None:
+    if statement.kind != "return":
+        lower_jump(s, statement)
+        return
     value = lower_value(s, statement.value) if statement.value is not None else s.b.const(0, U64)
     s.b.ret(value)
 
@@ -244,4 +256,7 @@ _STATEMENTS: dict[type, Callable[[Lowerer, Any], None]] = {
     tree.If: _if,
     tree.Block: _block,
     tree.Jump: _jump,
+    tree.While: lower_while,
+    tree.ForRange: lower_range,
+    tree.Unroll: lower_unroll,
 }

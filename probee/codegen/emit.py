@@ -203,6 +203,11 @@ class _Emitter:
                     self.jump(ebpf.ja(0), value.targets[0])
             elif value.op == "br":
                 self.branch(value, follower)
+            elif value.op == "may_goto":
+                again, spent = value.targets
+                self.jump(ebpf.may_goto(0), spent)
+                if again is not follower:
+                    self.jump(ebpf.ja(0), again)
             else:
                 _EMIT[value.op](self, value)
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from ..spec.abi import MAX_STACK
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Block, Function
+
+_COUNT = 16
+"""Bytes in which the kernel keeps how often and how long a program's may_goto has gone round."""
+
+
+def find_room(function: Function) -> int:
+    """The bytes of stack that the code of `function` may use."""
+    loops = any(block.values[-1].op == "may_goto" for block in function.blocks)
+    return MAX_STACK - _COUNT if loops else MAX_STACK
 
 
 def order_blocks(function: Function) -> list[Block]:

@@ -16,8 +16,7 @@ from ..base.record import record
 from ..ir.builder import Builder
 from ..ir.nodes import Block, Value
 from ..ir.types import STACK, U64, VALUE
-from ..spec.abi import MAX_STACK
-from .flow import find_live, find_loops
+from .flow import find_live, find_loops, find_room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def plan_scratch(layouts: list[Layout], target: Target) -> Scratch | None:
 def plan_slots(function: Function) -> Layout:
     """Decide for every slot; nothing is changed yet."""
     lifetimes = _find_lifetimes(function)
-    room = MAX_STACK - 8 * (_count_live(function) + 1)
+    room = find_room(function) - 8 * (_count_live(function) + 1)
     frame: dict[Value, int] = {}
     scratch: dict[Value, int] = {}
     frame_size = scratch_size = 0

@@ -18,8 +18,7 @@ from ..base.record import record
 from ..ir.nodes import Value
 from ..ir.ops import COMMUTATIVE, COMPARISONS
 from ..ir.types import U64
-from ..spec.abi import MAX_STACK
-from .flow import find_live, find_loops
+from .flow import find_live, find_loops, find_room
 from .select import FOLDED
 
 TYPE_CHECKING = False
@@ -264,7 +263,7 @@ def _spill(
         homes[home] |= mask
         offset[value] = -(frame_size + 8 * (home + 1))
     frame_size += 8 * len(homes)
-    if frame_size > MAX_STACK:
+    if frame_size > find_room(function):
         raise InternalError(f"{function.name}: more values alive at once than the stack can hold")
     for block in function.blocks:
         out: list[Value] = []

@@ -111,7 +111,7 @@ def thread_jumps(function: Function) -> None:
                 seen.add(target)
                 target = target.values[0].targets[0]
             end.targets[i] = target
-        if end.op == "br" and end.targets[0] is end.targets[1]:
+        if len(end.targets) == 2 and end.targets[0] is end.targets[1]:
             end.op, end.args, end.targets = "jump", [], end.targets[:1]
     _relink(function)
     _join(function)

@@ -66,6 +66,11 @@ class Builder:
         else:
             self._end(Value("br", None, [condition], targets=[then, otherwise], span=self.span))
 
+    def go_round(self, head: Block, spent: Block) -> None:
+        """Back to `head` of a loop; to `spent` when this run has gone round as often as it may."""
+        if not self.ended:
+            self._end(Value("may_goto", None, targets=[head, spent], span=self.span))
+
     def ret(self, value: Value | int = 0) -> None:
         if not self.ended:
             self._end(Value("ret", None, [self._value(value)], span=self.span))
@@ -173,6 +178,13 @@ class Builder:
     def slot(self, size: int, align: int = 8) -> Value:
         """Private memory of `size` bytes, content undefined."""
         return self.emit("slot", STACK, [], attr=(size, align))
+
+    def own_slot(self, size: int, align: int = 8) -> Value:
+        """Private memory that is there all through the function, wherever it is asked for."""
+        slot = Value("slot", STACK, attr=(size, align), span=self.span)
+        entry = self.function.blocks[0].values
+        entry.insert(1 if entry and entry[0].op == "ctx" else 0, slot)
+        return slot
 
     def map(self, name: str) -> Value:
         return self.emit("map", MAP, [], attr=name)

@@ -54,7 +54,7 @@ STAGES = {
 }
 """After the builder, after legalizing, after slots have their place, after register allocation."""
 
-_TARGETS = {"jump": 1, "br": 2, "ret": 0}
+_TARGETS = {"jump": 1, "br": 2, "may_goto": 2, "ret": 0}
 _ARG_KINDS = {"i": (IntType, "an integer"), "p": (PtrType, "a pointer"), "x": (object, "a value")}
 _ADDRESSES: dict[str, Type] = {"ctx": CTX, "slot": STACK, "map": MAP, "global": VALUE, "frame": STACK}
 _SIZES = {"store": (1, 2, 4, 8)} | dict.fromkeys(("atomic_add", "fetch_add", "xchg", "cmpxchg"), (4, 8))

@@ -32,19 +32,30 @@ if TYPE_CHECKING:
 __all__ = ["InterpMachine", "run"]
 
 
-def run(function: Function, machine: InterpMachine, context: bytes = b"", *, budget: int = 1_000_000) -> int:
+def run(
+    function: Function,
+    machine: InterpMachine,
+    context: bytes = b"",
+    *,
+    budget: int = 1_000_000,
+    rounds: int = 1 << 23,
+) -> int:
     """Run `function` once; what it returns, as an unsigned 64-bit number.
+
+    `rounds` is how often `may_goto` lets loops go round (the kernel's BPF_MAX_LOOPS).
 
     InternalError where the function does what it must not: a bad access, a record not given back, more
     than `budget` values computed.
     """
-    return _Run(function, machine, context, budget).run()
+    return _Run(function, machine, context, budget, rounds).run()
 
 
 class _Run:
     """One run: the values so far."""
 
-    def __init__(self, function: Function, machine: InterpMachine, context: bytes, budget: int) -> None:
+    def __init__(
+        self, function: Function, machine: InterpMachine, context: bytes, budget: int, rounds: int
+    ) -> None:
         self.function = function
         self.machine = machine
         self.memory = machine.memory
@@ -53,6 +64,7 @@ class _Run:
         self.slots: dict[Value, Region] = {}
         self.values: dict[Value, int] = {}
         self.budget = budget
+        self.rounds = rounds
 
     def fail(self, what: str, block: Block, value: Value) -> NoReturn:
         where = f"{self.function.name}: {names(self.function)[block]}"
@@ -87,8 +99,8 @@ class _Run:
                 if value.op == "ret":
                     self.check_records()
                     return self.operand(value.args[0]), None, 0
-                if value.op in ("jump", "br"):
-                    index = 0 if value.op == "jump" or self.test(value) else 1
+                if value.targets:
+                    index = 0 if self.goes_first(value) else 1
                     return 0, value.targets[index], _find_edge(block, value, index)
                 if value.op != "phi":
                     result = _EVALUATE[value.op](self, value)
@@ -107,6 +119,13 @@ class _Run:
 
     def operands(self, value: Value) -> list[int]:
         return [self.operand(a) for a in value.args]
+
+    def goes_first(self, end: Value) -> bool:
+        """Whether a block's end goes to the first of its targets."""
+        if end.op == "may_goto":
+            self.rounds -= 1
+            return self.rounds >= 0
+        return end.op == "jump" or self.test(end)
 
     def test(self, branch: Value) -> bool:
         """Whether a branch is taken; selection may have put a comparison into it."""

@@ -6,6 +6,8 @@ one terminator, whose `targets` are its successors; `preds` is kept by `Function
 
 from __future__ import annotations
 
+from .ops import TERMINATORS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -56,7 +58,7 @@ class Block:
     @property
     def terminator(self) -> Value | None:
         """The last value where it ends the block."""
-        return self.values[-1] if self.values and self.values[-1].op in ("jump", "br", "ret") else None
+        return self.values[-1] if self.values and self.values[-1].op in TERMINATORS else None
 
     @property
     def succs(self) -> list[Block]:

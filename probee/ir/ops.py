@@ -58,6 +58,7 @@ OPS: dict[str, Op] = {
         # the end of a block
         Op("jump", "", "end", gives=False),
         Op("br", "i", "end", gives=False),  # targets: if not 0, if 0
+        Op("may_goto", "", "end", gives=False),  # targets: go round again, when the run may do so no more
         Op("ret", "i", "end", gives=False),
         # only after register allocation has begun
         Op("moves", "x*", "write", attr="phis, or frame offsets, to write", gives=False),  # all at once

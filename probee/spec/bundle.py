@@ -122,7 +122,8 @@ class Counter:
     """A u64 at `offset` of the globals map that programs add to.
 
     `kind`: "lost" (records that found a ring full), "map_full" (updates refused for lack of room),
-    "nesting" (runs given up because all scratch slots of the CPU were taken).
+    "nesting" (runs given up because all scratch slots of the CPU were taken), "loop_limit" (loops that
+    went round as often as they may).
     """
 
     kind: str

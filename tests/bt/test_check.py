@@ -117,7 +117,7 @@ def _mismatch(name: str, new: str, old: str) -> str:
             "The + operator can not be used on expressions of types hist_t, int8",
         ),
         ("$x = 5 / 0;", "5 / 0", "division by zero"),
-        ("break;", "break", "'break' statement is not allowed outside of a loop"),
+        ("break;", "break", "'break' statement is not allowed in a probe"),
         ('return "a";', '"a"', "Probe return values can only be integers. Found string"),
         # calls
         ("count();", "count()", "count() must be assigned directly to a map"),
@@ -201,7 +201,6 @@ def _mismatch(name: str, new: str, old: str) -> str:
         ),
         ("$x = func;", "func", "The func builtin can not be used with 'begin' probes"),
         # not yet
-        ("while (1) { }", "while (1) { }", "while is not supported yet"),
         ("$x = *5;", "*5", "dereference is not supported yet"),
     ],
 )

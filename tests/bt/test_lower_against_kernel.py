@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import random
-import struct
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders.scripts import FORM, Script, make_target
-from probee.attach import special
-from probee.attach.machine import LiveMachine
-from probee.events.decode import compile_value
-from probee.events.maps import open_variable
-from probee.spec.bundle import Special
+from builders.scripts import Script
 
-if TYPE_CHECKING:
-    from probee.spec.bundle import Bundle
+from .in_kernel import check_agreement, live_target
 
 pytestmark = pytest.mark.kernel
 
@@ -105,43 +97,7 @@ class Writer:
         return f'begin {{ {_HEAD} {body} printf("%d %d %s", $a, $b, $s); }}'
 
 
-def _run_in_kernel(bundle: Bundle) -> tuple[list[Any], dict[str, Any]]:
-    """Values of all data records, and of all variables."""
-    with LiveMachine() as machine:
-        maps = {spec.name: machine.create_map(spec) for spec in bundle.maps}
-        program = machine.load(bundle.programs[0], maps, bundle.btf)  # type: ignore[arg-type]
-        link = bundle.links[0]
-        assert isinstance(link, Special)
-        special.attach(link, program)
-        layouts = {event.id: event for event in bundle.events}
-        values = []
-        for data in map(bytes, machine.open_ring(maps["data"]).read()):
-            layout = layouts[struct.unpack_from("=I", data)[0]]
-            values += [
-                compile_value(f.type, FORM)(data[f.offset : f.offset + f.type.size]) for f in layout.fields
-            ]
-        readers = {
-            v.name: open_variable(v, maps[v.map], machine.cpus, FORM)  # type: ignore[arg-type]
-            for v in bundle.variables
-        }
-        return values, {name: reader.read() for name, reader in readers.items()}
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_scripts(seed: int) -> None:
-    from probee.kernel.survey import survey
-
-    live = survey("/usr/bin")
-    target = make_target(live.cpus, features=tuple(live.features))
-    script = Script(Writer(seed).script(), target=target)
-    values, variables = _run_in_kernel(script.bundle)
-    with open("/proc/self/comm", "rb") as file:
-        script.machine.comm = file.read().rstrip(b"\n")
-    assert script.run().values() == values
-    for name, value in variables.items():
-        expected = script[name]
-        if isinstance(expected, dict):
-            assert dict(value) == expected
-        elif value is not None or script.variable(name).written >= 0:
-            assert value == expected
+    check_agreement(Script(Writer(seed).script(), target=live_target()))

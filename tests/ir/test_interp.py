@@ -7,11 +7,12 @@ from errno import E2BIG, EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT
 import pytest
 
 from probee.base.errors import InternalError
+from probee.ir.check import check_function
 from probee.ir.helpers import HELPERS
 from probee.ir.interp import InterpMachine, run
 from probee.ir.interp_helpers import CALLS
 from probee.ir.ops import OPS
-from probee.ir.text import parse_function
+from probee.ir.text import parse_function, print_function
 from probee.spec.abi import MapType
 from probee.spec.bundle import Map
 
@@ -172,7 +173,7 @@ def test_after_register_allocation() -> None:
 def test_every_op_has_a_meaning() -> None:
     from probee.ir.interp import _EVALUATE
 
-    assert _EVALUATE.keys() | {"phi", "jump", "br", "ret"} == OPS.keys()
+    assert _EVALUATE.keys() | {"phi", "jump", "br", "may_goto", "ret"} == OPS.keys()
 
 
 # ---- maps
@@ -474,3 +475,25 @@ def test_strncmp(machine: InterpMachine, other: bytes, count: int, sign: int) ->
     )
     result = _signed(_run(machine, body))
     assert (result > 0) - (result < 0) == sign
+
+
+# ---- loops
+
+
+def test_may_goto_goes_round_as_often_as_it_may(machine: InterpMachine) -> None:
+    text = """function f
+b0:
+  v0:u64 = const 0
+  v1:u64 = const 1
+  jump b1
+b1:
+  v3:u64 = phi [b0: v0, b1: v4]
+  v4:u64 = add v3, v1
+  may_goto b1, b2
+b2:
+  ret v4
+"""
+    function = parse_function(text)
+    check_function(function)
+    assert print_function(function) == text
+    assert run(function, machine, rounds=6) == 7

@@ -47,7 +47,9 @@ b1:
   v26:ptr.stack = frame -16
   jump b2
 b2:
-  v28:u64 = phi [b0: v1, b1: v25]
+  v28:u64 = phi [b0: v1, b1: v25, b2: v28]
+  may_goto b2, b3
+b3:
   ret v28
 """
 
