@@ -71,15 +71,27 @@ class TargetError(ProbeeError):
         self.span = span
 
     def render(self) -> str:
-        if self.span is None:
-            return super().render()
-        from .source import Diagnostic
+        return _render_at(self, self.span)
 
-        return Diagnostic("ERROR", self.message, self.span, self.hint).render()
+
+def _render_at(error: ProbeeError, span: Span | None) -> str:
+    """The message, with a caret under what it is about."""
+    if span is None:
+        return ProbeeError.render(error)
+    from .source import Diagnostic
+
+    return Diagnostic("ERROR", error.message, span, error.hint).render()
 
 
 class FeatureError(ProbeeError):
-    """This kernel can't do what is asked."""
+    """This kernel can't do what is asked. `span` points at what asks for it, where that is known."""
+
+    def __init__(self, message: str, *, span: Span | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.span = span
+
+    def render(self) -> str:
+        return _render_at(self, self.span)
 
 
 class KernelError(ProbeeError):

@@ -15,9 +15,12 @@
     entries.py     delete has_key
     strings.py     str
     clock.py       nsecs elapsed strftime
-    task.py        pid tid uid gid comm cpu
+    task.py        pid tid uid gid username comm cpu
+    system.py      rand ncpus numaid jiffies usermode curtask cgroup
     registers.py   arg0 … argN retval
-    place.py       func probe
+    place.py       func probe probetype
+    predicates.py  is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err
+    asserts.py     assert static_assert fail
 
 `find("printf")` imports output.py and nothing else. A new function is an object, and its name here.
 """
@@ -43,9 +46,12 @@ _NAMES = {
     "entries": "delete has_key",
     "strings": "str",
     "clock": "nsecs elapsed strftime",
-    "task": "pid tid uid gid comm cpu",
+    "task": "pid tid uid gid username comm cpu",
+    "system": "rand ncpus numaid jiffies usermode curtask cgroup",
     "registers": "retval",
-    "place": "func probe",
+    "place": "func probe probetype",
+    "predicates": "is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err",
+    "asserts": "assert static_assert fail",
 }
 
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}

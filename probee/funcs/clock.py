@@ -6,7 +6,9 @@ from ..base.record import record
 from ..ctype.types import UINT64, CType, Int
 from ..ir.types import U64
 from ..spec.values import Timestamp
+from .emit import NEEDS
 from .func import CallSite, Func, Param, func
+from .text import decode
 from .unit import GLOBALS
 
 TYPE_CHECKING = False
@@ -43,7 +45,10 @@ class Nsecs(Func):
         return Nanoseconds(8, False, "", mode)
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
-        return to.b.call(_CLOCKS[call.args[0].word if call.args else "boot"])
+        helper = _CLOCKS[call.args[0].word if call.args else "boot"]
+        if helper in NEEDS:
+            to.need(helper, "nsecs(tai)")
+        return to.b.call(helper)
 
 
 @func
@@ -78,7 +83,7 @@ class Strftime(Func):
             to.error("strftime() can not take a monotonic timestamp", time.span, "use nsecs or nsecs(tai)")
         if time.number is not None and time.number < 0:
             to.error("strftime() does not accept negative timestamps", time.span)
-        return Timestamp((text.text or b"").decode("utf-8", "surrogateescape"), mode)
+        return Timestamp(decode(text.text), mode)
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
         return to.b.ext(to.value(call.args[1]), U64)

@@ -7,12 +7,13 @@ reservation, so that it happens also when the ring is full.
 from __future__ import annotations
 
 from ..base.bits import align_up
+from ..base.errors import FeatureError
 from ..base.record import record
 from ..ctype.types import Bool, CType, Enum, Int, Typedef
 from ..ir.types import RING, U64, VALUE, VALUE_OR_NULL, IntType, int_type
 from ..spec.abi import UpdateFlag
 from ..spec.bundle import Field
-from ..spec.values import Str, Tuple
+from ..spec.values import Str, Tuple, Username
 from .unit import CONTROL, DATA, GLOBALS
 
 TYPE_CHECKING = False
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from .func import Arg, CallSite
     from .stored import Stored
     from .unit import Unit
+
+NEEDS = {
+    "map_lookup_percpu_elem": "5.19",
+    "ktime_get_tai_ns": "6.1",
+}
+"""Features of kernels without which something can't be done, and the Linux that brought each."""
 
 _PRODUCER_POSITION = 3  # BPF_RB_PROD_POS
 _CONTROL_HEAD = 16  # u32 id, u32 nothing, u64 position of the data ring
@@ -53,6 +60,8 @@ def in_register(type: CType) -> IntType:
         type = type.to
     if isinstance(type, (Int, Enum)):
         return int_type(type.bytes, type.signed)
+    if isinstance(type, Username):
+        return int_type(type.size, False)
     return int_type(1, False) if isinstance(type, Bool) else U64
 
 
@@ -88,6 +97,12 @@ class Emitter:
     def key(self, arg: Arg) -> Value:
         """A pointer to the key that an "entry" argument names."""
         raise AssertionError
+
+    def need(self, feature: str, what: str) -> None:
+        """Raises FeatureError, for what is made now, if the target is too old for `what`."""
+        if not self.unit.target.have(feature):
+            since = NEEDS[feature]
+            raise FeatureError(f"{what} needs {feature}, which Linux has since {since}", span=self.b.span)
 
     # ---- records
 
@@ -261,6 +276,7 @@ class Emitter:
     def each_entry(self, stored: Stored, key: Value, action: Callable[[Value], None]) -> None:
         """Do `action` to every CPU's value at `key` of a per-CPU hash, in a loop."""
         b = self.b
+        self.need("map_lookup_percpu_elem", f"reading {stored.name} inside the script")
 
         def visit(cpu: Value) -> None:
             entry = b.call("map_lookup_percpu_elem", b.map(stored.map), key, cpu)

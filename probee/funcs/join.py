@@ -7,6 +7,7 @@ from ..ir.types import U64
 from ..spec.values import Str
 from .func import CallSite, Func, Param, func
 from .memory import reader_of
+from .text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,5 +56,4 @@ class Join(Func):
             b.jump(done)
             b.place(done)
 
-        format = separator.decode("utf-8", "surrogateescape")
-        to.send("join", call, [Str(LENGTH)] * MOST, fill, format=format)
+        to.send("join", call, [Str(LENGTH)] * MOST, fill, format=decode(separator))

@@ -6,6 +6,7 @@ from ..ctype.types import VOID, CType, Void
 from ..spec.printf import find_fault, parse_format
 from ..spec.values import Aggregate
 from .func import CallSite, Func, Param, func
+from .text import decode
 from .unit import CONTROL
 
 TYPE_CHECKING = False
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     from .func import Checking
 
 
-def _decode(text: bytes | None) -> str:
-    return (text or b"").decode("utf-8", "surrogateescape")
-
-
 class _Formatted(Func):
     """Something done with a text that is made by a format as printf(3)."""
 
@@ -26,7 +23,7 @@ class _Formatted(Func):
     effect = True
 
     def check(self, call: CallSite, to: Checking) -> CType:
-        form = parse_format(_decode(call.args[0].text))
+        form = parse_format(decode(call.args[0].text))
         fault = find_fault(form, [arg.type for arg in call.args[1:]])
         if fault is not None:
             span = call.span
@@ -36,7 +33,7 @@ class _Formatted(Func):
         return VOID
 
     def lower(self, call: CallSite, to: Emitter) -> None:
-        format = _decode(call.args[0].text)
+        format = decode(call.args[0].text)
         to.event(self.name, call, call.args[1:], format=format, numbers=self._numbers(to))
 
     def _numbers(self, to: Emitter) -> tuple[int, ...]:
@@ -140,5 +137,5 @@ class Time(Func):
     DEFAULT = "%H:%M:%S\n"
 
     def lower(self, call: CallSite, to: Emitter) -> Value | None:
-        to.event("time", call, format=_decode(call.args[0].text) if call.args else self.DEFAULT)
+        to.event("time", call, format=decode(call.args[0].text) if call.args else self.DEFAULT)
         return None

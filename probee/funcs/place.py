@@ -1,4 +1,4 @@
-"""Where the program stands: func probe."""
+"""Where the program stands: func probe probetype."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from .text import store_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..probes.provider import Provider
     from .emit import Emitter, Place
     from .func import Checking
 
@@ -41,3 +42,20 @@ class Probe(Func):
 
     def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
         store_text(to.b, place, to.site.probe.encode())
+
+
+@func
+class Probetype(Func):
+    """kind of the probe: `uprobe`, `interval`; of BEGIN and END `special`"""
+
+    name = "probetype"
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        return Str(max([len(_kind_of(provider)) for provider in to.providers], default=0) + 1)
+
+    def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
+        store_text(to.b, place, _kind_of(to.provider).encode())
+
+
+def _kind_of(provider: Provider) -> str:
+    return "special" if provider.name in ("begin", "end") else provider.name

@@ -1,10 +1,10 @@
-"""Who runs: pid tid uid gid comm cpu."""
+"""Who runs: pid tid uid gid username comm cpu."""
 
 from __future__ import annotations
 
 from ..ctype.types import UINT32, CType
 from ..ir.types import U32
-from ..spec.values import Str
+from ..spec.values import Str, Username
 from .func import CallSite, Func, func
 
 TYPE_CHECKING = False
@@ -50,6 +50,16 @@ class Uid(_Half):
     """user id"""
 
     name, helper, high = "uid", "get_current_uid_gid", False
+
+
+@func
+class UserName(_Half):
+    """name of the user"""
+
+    name, helper, high = "username", "get_current_uid_gid", False
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        return Username()
 
 
 @func

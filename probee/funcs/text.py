@@ -18,6 +18,11 @@ _HIGHS = 0x8080808080808080
 _ALL = (1 << 64) - 1
 
 
+def decode(text: bytes | None) -> str:
+    """A script's text as Python's; bytes that are not UTF-8 come through and back."""
+    return (text or b"").decode("utf-8", "surrogateescape")
+
+
 def store_bytes(b: Builder, pointer: Value, offset: int, data: bytes) -> None:
     """Write constant bytes, in words as wide as `offset` is aligned (`pointer` is aligned to 8)."""
     at = 0

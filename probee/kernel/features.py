@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from ..isa.ebpf import Insn
 
 _BPF_LOOP = 181
+_MAP_LOOKUP_PERCPU_ELEM = 195
+_KTIME_GET_TAI_NS = 208
 _CPU_CYCLES = 0  # enum perf_hw_id
 _LOG_SIZE = 4096
 _PERIOD = 1_000_000
@@ -363,6 +365,8 @@ for _feature in (
     Feature("atomics_fetch", (5, 12), _loads(*_FETCH)),
     Feature("may_goto", (6, 9), _loads(*_LOOP)),
     Feature("bpf_loop", (5, 17), _have_helper(_BPF_LOOP)),
+    Feature("map_lookup_percpu_elem", (5, 19), _have_helper(_MAP_LOOKUP_PERCPU_ELEM)),
+    Feature("ktime_get_tai_ns", (6, 1), _have_helper(_KTIME_GET_TAI_NS)),
     Feature("mmapable", (5, 5), _creates(Map("mmapable", MapType.ARRAY, 4, 8, 1, MapFlag.MMAPABLE))),
     # Since Linux commit c6bde958a62b ("bpf: Lift hashtab key_size limit") (in v5.11)
     Feature("large_keys", (5, 11), _creates(Map("large_keys", MapType.HASH, 1024, 8, 1))),

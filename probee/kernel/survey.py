@@ -30,6 +30,8 @@ NEEDED = (
     "bpf_loop",
     "mmapable",
     "large_keys",
+    "map_lookup_percpu_elem",
+    "ktime_get_tai_ns",
     "ringbuf",
     "test_run",
     "perf_link",

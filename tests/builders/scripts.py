@@ -57,7 +57,10 @@ class FakeFiles:
         return pid == 1
 
 
-def make_target(cpus: int = 2, *, features: tuple[str, ...] = ("atomics_fetch", "large_keys")) -> Target:
+_FEATURES = ("atomics_fetch", "large_keys", "map_lookup_percpu_elem", "ktime_get_tai_ns")
+
+
+def make_target(cpus: int = 2, *, features: tuple[str, ...] = _FEATURES) -> Target:
     return Target("6.12.0", "x86_64", cpus, 4, frozenset(features), FakeFiles())
 
 
