@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import re
 
-from probee.base.errors import FormatError, SourceError
-from probee.base.record import record, replace
-from probee.base.registry import near_misses
-from probee.base.source import Diagnostic, Source, Span
-
+from ..base.errors import FormatError, SourceError
+from ..base.record import record, replace
+from ..base.registry import near_misses
+from ..base.source import Diagnostic, Source, Span
 from .disasm import RAW, Syntax, render_form
 from .ebpf import CALL, EXIT, LDDW, Insn
 from .fields import Call

@@ -7,9 +7,8 @@ path runs off the end, constant divisors aren't 0 and constant shifts are less t
 
 from __future__ import annotations
 
-from probee.base.bits import signed
-from probee.base.errors import FormatError
-
+from ..base.bits import signed
+from ..base.errors import FormatError
 from .disasm import render_insn
 from .ebpf import CALL, CALLX, EXIT, JA, JA32, JAX, LDDW, MAY_GOTO, Alu, Insn
 from .effects import find_writes

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 
-from probee.base.bits import signed
-
+from ..base.bits import signed
 from .forms import find_form, find_odd_field
 
 TYPE_CHECKING = False

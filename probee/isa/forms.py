@@ -16,9 +16,8 @@ import re
 from enum import IntEnum
 from operator import attrgetter
 
-from probee.base.errors import FormatError
-from probee.base.record import record
-
+from ..base.errors import FormatError
+from ..base.record import record
 from .ebpf import ATOMIC, LDDW, LDX, LDXS, ST, STX, Alu, Atomic, Insn, Jump, Size
 from .fields import End, Mode
 

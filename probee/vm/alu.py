@@ -6,9 +6,9 @@ writes the same as Python source; `tests/vm` checks that they agree.
 
 from __future__ import annotations
 
-from probee.base.bits import signed, unsigned
-from probee.isa.ebpf import Alu, Jump
-from probee.isa.fields import End
+from ..base.bits import signed, unsigned
+from ..isa.ebpf import Alu, Jump
+from ..isa.fields import End
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

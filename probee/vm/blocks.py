@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from probee.base.record import record
-from probee.isa.check import ends_block, find_target
-from probee.isa.ebpf import CALL, LDDW, Insn
-from probee.isa.effects import CLOBBERED, clobbers, find_reads, find_writes
-from probee.isa.fields import Call, Class, Pseudo
+from ..base.record import record
+from ..isa.check import ends_block, find_target
+from ..isa.ebpf import CALL, LDDW, Insn
+from ..isa.effects import CLOBBERED, clobbers, find_reads, find_writes
+from ..isa.fields import Call, Class, Pseudo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

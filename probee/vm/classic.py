@@ -6,10 +6,10 @@ gives 0, there are no ancillary loads and no negative offsets.
 
 from __future__ import annotations
 
-from probee.base.bits import signed
-from probee.base.record import record
-from probee.isa.cbpf.check import check_filter, check_seccomp
-from probee.isa.cbpf.insn import (
+from ..base.bits import signed
+from ..base.record import record
+from ..isa.cbpf.check import check_filter, check_seccomp
+from ..isa.cbpf.insn import (
     ABSOLUTE,
     INDIRECT,
     JUMPS,

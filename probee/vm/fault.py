@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probee.base.errors import ProbeeError
+from ..base.errors import ProbeeError
 
 
 class Fault(ProbeeError):

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import errno
 
-from probee.base.bits import signed
-from probee.base.record import record
-from probee.isa.ebpf import CALL
-from probee.isa.fields import Call
-from probee.isa.helpers import find_helper_number
-
+from ..base.bits import signed
+from ..base.record import record
+from ..isa.ebpf import CALL
+from ..isa.fields import Call
+from ..isa.helpers import find_helper_number
 from .fault import Fault
 from .maps import ProgArray, QueueMap, StackTraceMap, VmMap, find_map
 from .printf import render_format
@@ -25,8 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from probee.isa.ebpf import Insn
-
+    from ..isa.ebpf import Insn
     from .machine import Vm
 
 TAIL_CALL = 12

@@ -5,12 +5,11 @@ The definition against which the translator is tested; nothing here is written t
 
 from __future__ import annotations
 
-from probee.base.bits import U64, signed, unsigned
-from probee.isa.disasm import render_insn
-from probee.isa.ebpf import BYTES, CALL, CALLX, EXIT, JA, JA32, LDDW, MAY_GOTO, Alu, Atomic, Insn, Size
-from probee.isa.effects import CLOBBERED
-from probee.isa.fields import Call, Class, End, Mode
-
+from ..base.bits import U64, signed, unsigned
+from ..isa.disasm import render_insn
+from ..isa.ebpf import BYTES, CALL, CALLX, EXIT, JA, JA32, LDDW, MAY_GOTO, Alu, Atomic, Insn, Size
+from ..isa.effects import CLOBBERED
+from ..isa.fields import Call, Class, End, Mode
 from .alu import ALU, JUMPS, swap_bytes
 from .fault import Fault
 from .helpers import find_tail_target, is_tail_call

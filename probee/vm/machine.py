@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import errno
 
-from probee.base.errors import FeatureError, FormatError, KernelError, UsageError
-from probee.isa.check import find_slots
-from probee.isa.ebpf import LDDW, Insn, decode
-from probee.isa.fields import Pseudo
-from probee.spec.abi import MapType, ProgType
-from probee.spec.bundle import IntervalLink, Program, Special
-
+from ..base.errors import FeatureError, FormatError, KernelError, UsageError
+from ..isa.check import find_slots
+from ..isa.ebpf import LDDW, Insn, decode
+from ..isa.fields import Pseudo
+from ..spec.abi import MapType, ProgType
+from ..spec.bundle import IntervalLink, Program, Special
 from .fault import BudgetFault, Fault
 from .helpers import HELPERS, Helper
 from .maps import MAPS, VmMap
@@ -28,8 +27,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from probee.spec.bundle import Link, Map
-    from probee.spec.machine import MapHandle, ProgramHandle, RingHandle
+    from ..spec.bundle import Link, Map
+    from ..spec.machine import Machine, MapHandle, ProgramHandle, RingHandle
 
 DEFAULT_BUDGET = 10_000_000
 """Instructions a run may take: a second or so."""
@@ -74,6 +73,7 @@ class Vm:
         interpret: bool = False,
     ) -> None:
         self.world = world or World()
+        self.cpus = self.world.cpus
         self.memory = Memory()
         self.budget = budget
         self.helpers = {**HELPERS, **(helpers or {})}
@@ -86,10 +86,6 @@ class Vm:
         self.network = 0
         self.left = 0
         self._tail_calls = 0
-
-    @property
-    def cpus(self) -> int:
-        return self.world.cpus
 
     # -- making things ----------------------------------------------------------------------------
 
@@ -252,3 +248,10 @@ class Vm:
     def close(self) -> None:
         self.links.clear()
         self.maps.clear()
+
+
+if TYPE_CHECKING:
+
+    def is_machine(vm: Vm) -> Machine:
+        """The type checker's proof that this is one."""
+        return vm

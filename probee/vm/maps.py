@@ -9,18 +9,16 @@ from __future__ import annotations
 import errno
 from collections import OrderedDict, deque
 
-from probee.base.bits import align_up
-from probee.base.errors import KernelError, UsageError
-from probee.spec.abi import MapType, UpdateFlag
-
+from ..base.bits import align_up
+from ..base.errors import KernelError, UsageError
+from ..spec.abi import MapType, UpdateFlag
 from .fault import Fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from probee.spec.bundle import Map
-
+    from ..spec.bundle import Map
     from .memory import Memory
     from .world import World
 

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import struct
 
-from probee.base.record import record
-
+from ..base.record import record
 from .fault import Fault
 
 TYPE_CHECKING = False

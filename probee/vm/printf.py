@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import re
 
-from probee.base.bits import signed
+from ..base.bits import signed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

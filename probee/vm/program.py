@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from probee.base.errors import FeatureError
-from probee.base.record import record, replace
-from probee.isa.check import FRAME_POINTER, check_program, find_slots, find_target
-from probee.isa.ebpf import CALL, CALLX, JAX, LDDW, Insn
-from probee.isa.fields import Call, Pseudo
-from probee.spec.abi import ProgType
-
+from ..base.errors import FeatureError
+from ..base.record import record, replace
+from ..isa.check import FRAME_POINTER, check_program, find_slots, find_target
+from ..isa.ebpf import CALL, CALLX, JAX, LDDW, Insn
+from ..isa.fields import Call, Pseudo
+from ..spec.abi import ProgType
 from .fault import Fault
 from .helpers import is_tail_call
 from .interpret import Interpreter
@@ -18,8 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from probee.spec.bundle import Program
-
+    from ..spec.bundle import Program
     from .helpers import Helper
     from .machine import Vm
 

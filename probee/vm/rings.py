@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import errno
 
-from probee.base.bits import align_up
-from probee.spec.abi import RINGBUF_HEADER
-
+from ..base.bits import align_up
+from ..spec.abi import RINGBUF_HEADER
 from .fault import Fault
 from .maps import VmMap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from probee.spec.bundle import Map
-
+    from ..spec.bundle import Map
     from .memory import Memory
     from .world import World
 

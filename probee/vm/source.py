@@ -6,10 +6,9 @@ and `p32(bytes, offset, value)` read and write numbers, `fp` is the stack frame'
 
 from __future__ import annotations
 
-from probee.base.bits import unsigned
-from probee.isa.ebpf import BYTES, Alu, Atomic, Insn, Jump, Size
-from probee.isa.fields import Class, End, Mode
-
+from ..base.bits import unsigned
+from ..isa.ebpf import BYTES, Alu, Atomic, Insn, Jump, Size
+from ..isa.fields import Class, End, Mode
 from .memory import STACK_SIZE
 
 _M = 0xFFFFFFFF_FFFFFFFF

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import struct
 
-from probee.base.bits import U64
-from probee.base.errors import InternalError
-from probee.isa.disasm import render_insn
-from probee.isa.ebpf import ATOMIC, BYTES, CALL, CALLX, EXIT, LDDW, MAY_GOTO, Atomic, Insn, Size
-from probee.isa.effects import CLOBBERED, clobbers
-from probee.isa.fields import Call, Class, Mode
-
+from ..base.bits import U64
+from ..base.errors import InternalError
+from ..isa.disasm import render_insn
+from ..isa.ebpf import ATOMIC, BYTES, CALL, CALLX, EXIT, LDDW, MAY_GOTO, Atomic, Insn, Size
+from ..isa.effects import CLOBBERED, clobbers
+from ..isa.fields import Call, Class, Mode
 from .alu import divide_signed, modulo_signed, swap_bytes
 from .blocks import Block, Function, find_entries, find_function, find_unwritten_reads
 from .fault import Fault

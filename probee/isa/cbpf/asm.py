@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from probee.base.errors import SourceError
-from probee.base.record import record
-from probee.base.registry import near_misses
-from probee.base.source import Diagnostic, Source, Span
-
+from ...base.errors import SourceError
+from ...base.record import record
+from ...base.registry import near_misses
+from ...base.source import Diagnostic, Source, Span
 from .forms import EXTRAS, FORMS
 from .insn import AD_OFFSET, JUMPS, Op, Sock
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from probee.base.errors import FormatError
-
+from ...base.errors import FormatError
 from .forms import EXTRAS, FORMS
 from .insn import ABSOLUTE, JUMPS, MAX_INSNS, SCRATCH, Op, Sock, find_ancillary
 from .text import render_sock

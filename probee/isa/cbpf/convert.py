@@ -11,10 +11,9 @@ ancillary loads it can do have no counterpart for loaded programs, and are refus
 
 from __future__ import annotations
 
-from probee.base.bits import signed
-from probee.base.errors import FeatureError
-from probee.base.record import record, replace
-
+from ...base.bits import signed
+from ...base.errors import FeatureError
+from ...base.record import record, replace
 from ..ebpf import (
     Alu,
     Insn,

@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from probee.base.record import record
-
+from ...base.record import record
 from .insn import Ancillary, Op
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from enum import IntEnum
 
-from probee.base.errors import FormatError, UsageError
-from probee.base.record import record
+from ...base.errors import FormatError, UsageError
+from ...base.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

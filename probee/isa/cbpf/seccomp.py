@@ -10,9 +10,8 @@ from __future__ import annotations
 import errno
 from enum import IntEnum
 
-from probee.base.errors import FormatError
-from probee.base.record import record
-
+from ...base.errors import FormatError
+from ...base.record import record
 from .check import check_seccomp
 from .insn import ABSOLUTE, JUMPS, Op, Sock
 from .syscalls import Arch, find_arch, find_syscall, list_syscalls

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import re
 
-from probee.base.bits import signed
-from probee.base.errors import FormatError
-
+from ...base.bits import signed
+from ...base.errors import FormatError
 from .asm import parse_asm
 from .forms import EXTRAS, FORMS
 from .insn import JUMPS, MAX_INSNS, Op, Sock, decode_filter, find_ancillary
