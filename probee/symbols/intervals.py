@@ -23,6 +23,13 @@ class Intervals:
         # The furthest end so far tells where no earlier range can cover an address any more.
         self._reach = list(accumulate(ends, max))
 
+    def innermost(self, address: int) -> int:
+        """Number of the range that covers `address` and has the nearest start, -1 when there is none."""
+        last = bisect_right(self.starts, address) - 1
+        if last >= 0 and address < self.ends[last]:
+            return last
+        return next(self.covering(address), -1)
+
     def covering(self, address: int) -> Iterator[int]:
         """Numbers of the ranges that cover `address`, the one with the nearest start first."""
         last = bisect_right(self.starts, address) - 1

@@ -6,6 +6,7 @@ Files are opened by the caller's function, once for each; nothing here touches t
 from __future__ import annotations
 
 from ..base.record import record
+from ..elf.consts import PF, PT
 from .table import FunctionTable
 
 TYPE_CHECKING = False
@@ -55,27 +56,52 @@ class Images:
         return self._opened[key]
 
 
+@record
+class _Region:
+    """Addresses `start` to `end` that are resolved alike: by `table`, whose addresses are lower by `bias`."""
+
+    start: int
+    end: int
+    path: str
+    table: FunctionTable | None = None
+    bias: int = 0
+
+
 class Process:
     """One process: its mappings, the files that it shares with others, and the functions its JIT made."""
 
     def __init__(self, maps: Maps, images: Images, jit: PerfMap | None = None) -> None:
         self._maps, self._images, self._jit = maps, images, jit
+        self._region = _Region(0, 0, "")
 
     def resolve(self, address: int) -> Place:
         """What is at `address`. Raises what `Images.find` raises."""
-        mapping = self._maps.find(address)
-        if mapping is None:
-            return Place(address)
-        image = self._images.find(mapping)
-        if image is not None:
-            elf, table = image
-            file_address = elf.address_of(address - mapping.start + mapping.offset)
-            if file_address is not None:
-                name, offset = table.find(file_address) or ("", 0)
-                return Place(address, name, offset, mapping.path, file_address)
+        region = self._region
+        if not region.start <= address < region.end:
+            region = self._region = self._find_region(address)
+        if region.table is not None:
+            name, offset = region.table.find(address - region.bias) or ("", 0)
+            return Place(address, name, offset, region.path, address - region.bias)
         name, offset = (self._jit.find(address) if self._jit is not None else None) or ("", 0)
-        return Place(address, name, offset, mapping.path)
+        return Place(address, name, offset, region.path)
 
     def resolve_all(self, addresses: Iterable[int]) -> dict[int, Place]:
-        """What is at each of `addresses`."""
-        return {address: self.resolve(address) for address in addresses}
+        """What is at each of `addresses`, in ascending order."""
+        return {address: self.resolve(address) for address in sorted(addresses)}
+
+    def _find_region(self, address: int) -> _Region:
+        mapping = self._maps.find(address)
+        if mapping is None:
+            return _Region(address, address + 1, "")
+        image = self._images.find(mapping)
+        if image is None:
+            return _Region(mapping.start, mapping.end, mapping.path)
+        elf, table = image
+        # Address of the file's first byte, were all of it mapped as this part is.
+        base = mapping.start - mapping.offset
+        for segment in elf.segments:
+            start, end = base + segment.offset, base + segment.offset + segment.filesz
+            if segment.type == PT.LOAD and segment.flags & PF.X and start <= address < end:
+                bounds = max(start, mapping.start), min(end, mapping.end)
+                return _Region(*bounds, mapping.path, table, start - segment.vaddr)
+        return _Region(address, address + 1, mapping.path)

@@ -54,6 +54,15 @@ class FunctionTable:
         Of functions in one another it is the innermost; of the names of one the plainest: global before
         weak before local, then the fewest leading underscores, then the shortest.
         """
+        index = self._intervals.innermost(address)
+        if index < 0:
+            return None
+        start, rank, _, _, _ = self._rows[index]
+        if rank == _LABEL:
+            return self._find_around_labels(address)
+        return self._names.get(index) or self._read_name(index), address - start
+
+    def _find_around_labels(self, address: int) -> tuple[str, int] | None:
         label = None
         for index in self._intervals.covering(address):
             start, rank, _, _, _ = self._rows[index]
