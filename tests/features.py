@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import functools
+import importlib.util
 import os
 import platform
 import shutil
@@ -87,6 +88,18 @@ def _sdt() -> bool:
     return _cc() and subprocess.run(command, input=source, capture_output=True, check=False).returncode == 0
 
 
+def _cxx() -> bool:
+    return _cc() and shutil.which("c++") is not None
+
+
+def _clang() -> bool:
+    return shutil.which("clang") is not None
+
+
+def _pyelftools() -> bool:
+    return importlib.util.find_spec("elftools") is not None
+
+
 def _bpftrace() -> bool:
     if shutil.which("bpftrace") is None:
         return False
@@ -153,6 +166,9 @@ FEATURES = {
         Feature("tracefs", "a mounted /sys/kernel/tracing", _tracefs),
         Feature("cc", "a C compiler called cc, and the C library's headers", _cc),
         Feature("sdt", "cc, and SystemTap's header <sys/sdt.h>", _sdt),
+        Feature("cxx", "a C++ compiler called c++", _cxx),
+        Feature("clang", "the command clang", _clang),
+        Feature("pyelftools", "the package pyelftools, which other readings are compared with", _pyelftools),
         Feature("bpftrace", "the bpftrace command", _bpftrace),
         Feature("bpftrace_source", "BPFTRACE_DIR, where bpftrace's source is checked out", _bpftrace_source),
         Feature("binutils", "the commands readelf, objcopy and strip", _binutils),

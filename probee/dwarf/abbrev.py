@@ -142,6 +142,6 @@ def _pattern() -> Pattern[bytes]:
     """One whole abbreviation, or the 0 at the end of the table."""
     import re
 
-    leb = rb"[\x80-\xff]*+[\x00-\x7f]"
+    leb = rb"[\x80-\xff]*[\x00-\x7f]"
     pair = rb"(?!\0\0)%b(?:\x21%b|(?!\x21)%b)" % (leb, leb, leb)
-    return re.compile(rb"\0|%b%b[\0\1](?:%b)*+\0\0" % (leb, leb, pair), re.DOTALL)
+    return re.compile(rb"\0|%b%b[\0\1](?:%b)*\0\0" % (leb, leb, pair), re.DOTALL)

@@ -93,7 +93,8 @@ def _iter_sets(dwarf: Dwarf, section: DebugSection) -> Iterator[Range]:
         # Pairs are aligned to their size, counted from the beginning of the set.
         start = offset + -(-(reader.at - reader.start - offset) // (2 * address_size)) * 2 * address_size
         yield from _join(
-            _iter_pairs(section, start, end, dwarf.elf.order + _PAIRS[address_size], reader), unit
+            _iter_pairs(section, start, end, struct.Struct(dwarf.elf.order + _PAIRS[address_size]), reader),
+            unit,
         )
         offset = end
 

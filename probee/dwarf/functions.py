@@ -1,8 +1,8 @@
 """Functions: name, code, parameters with types and places, return type, inlined instances.
 
 A function may be described in up to three entries: the declaration in its class (DW_AT_specification), the
-abstract one that all its instances share (DW_AT_abstract_origin), and the concrete one that has the code. What
-one leaves out is in the next.
+abstract one that all its instances share (DW_AT_abstract_origin), and the concrete one that has the code.
+What one leaves out is in the next.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Variable:
         return owner is not None and owner.has_flag(AT.ARTIFICIAL)
 
     def location(self, address: int) -> Location:
-        """Where it is when the code is at `address`. In unoptimised code that holds from `Function.body` on."""
+        """Where it is when the code is at `address`; in unoptimised code, from `Function.body` on."""
         from .location import find_location
 
         return find_location(self._placed, address, self._frame)
@@ -128,7 +128,7 @@ class Parameter(Variable):
         Compilers write one place for the whole function when they store the parameter in its frame, which the
         function's first instructions do; that place isn't true yet.
         """
-        from .expr import Cfa, InMemory, InRegister, Pieces, split_sum
+        from .expr import InMemory, InRegister, Pieces, split_sum
 
         location = self.location(entry)
         if self.location_ranges() is not None:
@@ -136,8 +136,23 @@ class Parameter(Variable):
         if isinstance(location, InMemory):
             base, offset = split_sum(location.address, 8 * self._frame.unit.layout.address_size)
             # What is above the frame was there before the call: arguments on the stack.
-            return location if isinstance(base, Cfa) and offset >= 0 else None
+            return location if offset >= self._top_of_frame(base, entry) else None
         return None if isinstance(location, (Pieces, InRegister)) else location
+
+    def _top_of_frame(self, base: Expr, entry: int) -> float:
+        """How far from `base` the frame ends at `entry`, where that is known so early."""
+        from .expr import Cfa, split_sum
+        from .location import find_frame_base
+
+        if isinstance(base, Cfa):
+            return 0
+        # Version 2 has no name for the CFA: a list tells what it is for each part of the code.
+        if find_location_list(self._frame, AT.FRAME_BASE) is not None:
+            frame_base = find_frame_base(self._frame, entry)
+            if frame_base is not None:
+                register, top = split_sum(frame_base, 8 * self._frame.unit.layout.address_size)
+                return top if register == base else float("inf")
+        return float("inf")
 
 
 class _Code:

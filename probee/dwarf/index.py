@@ -14,7 +14,6 @@ from bisect import bisect_right
 
 from .consts import AT
 from .die import iter_dies_at
-from .forms import STRING_INDICES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class Mentions:
         Those that lie deeper than `into` goes may be among them, or may not.
         """
         # A reference to a table of strings is too short a number to search for.
-        indexed = any(attribute.form in STRING_INDICES for attribute in unit.root.abbrev.attributes.values())
+        indexed = unit.root.has(AT.STR_OFFSETS_BASE) or unit.skeleton is not None
         if self._places is None or indexed:
             yield from unit.root.iter_descendants(tags, into=into)
             return

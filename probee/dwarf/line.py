@@ -1,4 +1,4 @@
-"""Line tables (DWARF 5, section 6.2), versions 2 to 5: address ↔ file and line, where a function's body is."""
+"""Line tables (DWARF 5, section 6.2), versions 2 to 5: address ↔ file and line, and where bodies begin."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def enclosing(die: Die) -> list[Die]:
 
 
 def qualified_name(die: Die) -> str:
-    """The name with those of the namespaces and classes around it: "ns::cls::method". In C, the plain name."""
+    """The name with those of the scopes around it: "ns::cls::method". In C, the plain name."""
     die = find_declaration(die)
     name = die.name or ""
     if is_c(die.unit):

@@ -16,7 +16,7 @@ from .scope import NAMED_SCOPES, qualified_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..ctype.types import LazyStruct
     from .die import Die
@@ -38,9 +38,9 @@ _NAMES = (AT.NAME, AT.LINKAGE_NAME, AT.MIPS_LINKAGE_NAME)
 def find_functions(dwarf: Dwarf, name: str, *, everywhere: bool = False) -> list[Function]:
     """The functions called `name`: plain, qualified ("ns::cls::method") or mangled.
 
-    Each concrete instance (clones such as `.constprop` too) is one `Function`; a function that was only inlined
-    is one without code for each unit that has it. The first way that finds one ends the search: other static
-    functions of the name, whose symbols were stripped, are only found `everywhere`, in all units.
+    Each concrete instance (clones such as `.constprop` too) is one `Function`; a function that was only
+    inlined is one without code for each unit that has it. The first way that finds one ends the search: other
+    static functions of the name, whose symbols were stripped, are only found `everywhere`, in all units.
     """
     wanted = name.encode("utf-8", "surrogateescape")
     last = _split(name)[-1].encode("utf-8", "surrogateescape")
@@ -97,21 +97,41 @@ def _by_index(dwarf: Dwarf, name: bytes, last: bytes) -> Iterator[Function]:
 
 
 def _by_symbol(dwarf: Dwarf, name: bytes, last: bytes) -> Iterator[Function]:
-    """By the symbol of that name, or by all mangled ones that have the name's parts in them."""
+    """By the symbol of that name, else by those of clones and those mangled ones that have the name's parts."""
     text = name.decode("utf-8", "surrogateescape")
     files = [file for file in (dwarf.elf, dwarf.binary) if file is not None]
     symbols = [s for file in files for s in file.find_symbols(text) if s.is_defined and s.is_function]
-    if not symbols and not text.startswith(_MANGLED):
-        # Both manglings of C++ and Rust write names with their lengths before them.
-        parts = "".join([f"{len(part.encode())}{part}" for part in _split(text)])
-        found = [s for file in files for s in file.iter_functions(lambda n: parts in n and n[:2] in _MANGLED)]
-        symbols = [s for s in found if s.is_defined]
+    if not symbols:
+        matches = _matcher(text)
+        symbols = [s for file in files for s in file.iter_functions(matches) if s.is_defined]
     for address in dict.fromkeys(symbol.value for symbol in symbols):
         unit = dwarf.addresses.find_listed(address)
         function = _function_in(dwarf.whole(unit), address) if unit is not None else None
         # An alias has the code of a function with another name.
-        if function is not None and (symbols[0].name == text or function.name.encode() == last):
+        if function is not None and (symbols[0].name == text or _is_called(function, last)):
             yield function
+            yield from _clones(function)
+
+
+def _matcher(name: str) -> Callable[[str], bool]:
+    clones = f"{name}."
+    # Both manglings of C++ and Rust write names with their lengths before them.
+    parts = "".join([f"{len(part.encode())}{part}" for part in _split(name)])
+    return lambda other: other.startswith(clones) or (other[:2] in _MANGLED and parts in other)
+
+
+def _is_called(function: Function, name: bytes) -> bool:
+    return any(_has_name(hop, name) for hop in iter_hops(function.die))
+
+
+def _clones(function: Function) -> Iterator[Function]:
+    """The other concrete instances of the same abstract entry in the same unit."""
+    origin = function.die.find_die(AT.ABSTRACT_ORIGIN)
+    places = {at for _, _, at in function.unit.function_ranges} - {function.die.at} if origin else ()
+    for at in sorted(places):
+        die = function.unit.die(at)
+        if die.has(AT.ABSTRACT_ORIGIN) and die.find_die(AT.ABSTRACT_ORIGIN) == origin:
+            yield Function(die)
 
 
 def _by_mention(dwarf: Dwarf, name: bytes, last: bytes) -> Iterator[Function]:

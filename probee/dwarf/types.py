@@ -1,8 +1,8 @@
 """Types as `ctype` values (DWARF 5, section 5), made when asked for.
 
-Qualifiers (const, volatile, …) are left out: `spell_type` has them. Members of structs are made when they are
-first looked at, so that types may refer to themselves. Base classes are anonymous members; virtual ones, whose
-place only the running program knows, are left out.
+Qualifiers (const, volatile, …) are left out: `spell_type` has them. Members of structs are made when they
+are first looked at, so that types may refer to themselves. Base classes are anonymous members; virtual ones,
+whose place only the running program knows, are left out.
 """
 
 from __future__ import annotations
@@ -318,7 +318,7 @@ def _spell_qualifier(word: str) -> Callable[[Die, str, int], str]:
     def spell(die: Die, inner: str, depth: int) -> str:
         target = die.find_die(AT.TYPE)
         if target is not None and target.tag in _MARKS:
-            return spell_type(target, _join(f" {word}", inner), depth)
+            return spell_type(target, _join(word, inner), depth)
         return f"{word} {spell_type(target, inner, depth)}"
 
     return spell
