@@ -7,4 +7,5 @@ open and no longer, however the process ends.
     special.py    BEGIN, END
     uprobe.py     uprobe, uretprobe
     interval.py   interval
+    perf.py       profile, software, hardware
 """

@@ -6,9 +6,9 @@ also when the CPU is idle.
 
 from __future__ import annotations
 
-from ..kernel.abi import PerfSoftware, PerfType
 from ..kernel.cpus import online_cpus
 from ..kernel.perf import attach_event, open_event
+from ..spec.abi import PerfSoftware, PerfType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

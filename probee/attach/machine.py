@@ -12,7 +12,7 @@ from ..base.errors import InternalError
 from ..kernel.machine import Kernel
 from ..kernel.programs import KernelProgram
 from ..spec.abi import AttachType
-from ..spec.bundle import IntervalLink, Special, UprobeLink
+from ..spec.bundle import IntervalLink, PerfLink, Special, UprobeLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from ..spec.bundle import Link
     from ..spec.machine import LinkHandle, ProgramHandle
 
-KINDS: dict[type, str] = {Special: "special", UprobeLink: "uprobe", IntervalLink: "interval"}
+KINDS: dict[type, str] = {
+    Special: "special",
+    UprobeLink: "uprobe",
+    IntervalLink: "interval",
+    PerfLink: "perf",
+}
 """Class of a link → the module of this folder whose `attach(link, program)` makes it live."""
 
 

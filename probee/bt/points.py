@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..base.errors import SourceError, TargetError
 from ..base.source import Diagnostic
-from ..probes import find, find_near, is_later
+from ..probes import find, find_near, is_later, names
 from ..probes.provider import Point
 from .names import Action
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from . import tree
 
     Fault = SourceError | TargetError
-
-_KNOWN = "this version has begin, end, interval, uprobe and uretprobe"
 
 
 def resolve_points(
@@ -49,10 +47,11 @@ def _find_provider(point: Point) -> Provider:
     provider = find(point.provider)
     if provider is not None:
         return provider
+    known = f"this version has {', '.join(names())}"
     if is_later(point.provider):
-        raise _wrong(point, f"{point.provider} probes are not supported yet", _KNOWN)
+        raise _wrong(point, f"{point.provider} probes are not supported yet", known)
     near = find_near(point.provider)
-    hint = f"did you mean {' or '.join(near)}?" if near else _KNOWN
+    hint = f"did you mean {' or '.join(near)}?" if near else known
     raise _wrong(point, f"Invalid probe type: {point.provider}", hint)
 
 

@@ -57,27 +57,13 @@ class LogLevel(IntEnum):
     STATS = 4
 
 
-class PerfType(IntEnum):
-    """enum perf_type_id"""
-
-    HARDWARE = 0
-    SOFTWARE = 1
-    TRACEPOINT = 2
-    BREAKPOINT = 5
-
-
-class PerfSoftware(IntEnum):
-    """enum perf_sw_ids"""
-
-    CPU_CLOCK = 0
-    TASK_CLOCK = 1
-
-
 PERF_ATTR_SIZE = 112
 """PERF_ATTR_SIZE_VER5 of struct perf_event_attr, which every kernel since 4.1 takes."""
 
 PERF_ATTR_DISABLED = 1 << 0
-"""Bit of the flags word of struct perf_event_attr."""
+PERF_ATTR_INHERIT = 1 << 1
+PERF_ATTR_INHERIT_THREAD = 1 << 35
+"""Bits of the flags word of struct perf_event_attr. The last: only threads inherit, since Linux 5.13."""
 
 PERF_FLAG_FD_CLOEXEC = 1 << 3
 

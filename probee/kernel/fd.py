@@ -41,6 +41,11 @@ class Fds:
         self._fds.append(Fd(number))
         return number
 
+    def take(self, others: Fds) -> None:
+        """Take over what `others` own."""
+        self._fds += others._fds
+        others._fds = []
+
     def close(self) -> None:
         """Close all of them, the last one first."""
         while self._fds:

@@ -32,9 +32,9 @@ from ..isa.ebpf import (
     mov_imm,
     store_imm,
 )
-from ..spec.abi import AttachType, MapFlag, MapType, ProgType
+from ..spec.abi import AttachType, MapFlag, MapType, PerfHardware, PerfSoftware, PerfType, ProgType
 from ..spec.bundle import Map
-from .abi import HW_BREAKPOINT_W, Cmd, LogLevel, PerfSoftware, PerfType
+from .abi import HW_BREAKPOINT_W, Cmd, LogLevel
 from .config import find_config
 from .cpus import online_cpus, possible_cpus
 from .fd import Fd
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 _BPF_LOOP = 181
 _MAP_LOOKUP_PERCPU_ELEM = 195
 _KTIME_GET_TAI_NS = 208
-_CPU_CYCLES = 0  # enum perf_hw_id
 _LOG_SIZE = 4096
 _PERIOD = 1_000_000
 _BAD_FD = 0x7FFFFFFF
@@ -286,7 +285,7 @@ def _have_cpu_timer() -> Answer:
 
 
 def _have_hardware() -> Answer:
-    result = try_event(PerfType.HARDWARE, _CPU_CYCLES, pid=0, period=_PERIOD)
+    result = try_event(PerfType.HARDWARE, PerfHardware.CPU_CYCLES, pid=0, period=_PERIOD)
     if result in (-errno.ENOENT, -errno.EOPNOTSUPP):
         return Answer(
             False, f"nothing counts CPU cycles here, as in many virtual machines ({os.strerror(-result)})"

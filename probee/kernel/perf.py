@@ -15,6 +15,8 @@ from ..spec.abi import AttachType
 from .abi import (
     BPF_F_UPROBE_MULTI_RETURN,
     PERF_ATTR_DISABLED,
+    PERF_ATTR_INHERIT,
+    PERF_ATTR_INHERIT_THREAD,
     PERF_ATTR_SIZE,
     PERF_EVENT_IOC_ENABLE,
     PERF_EVENT_IOC_SET_BPF,
@@ -70,11 +72,14 @@ def open_event(
     pid: int = _ALL_PROCESSES,
     cpu: int = _ANY_CPU,
     period: int = 0,
+    bp_type: int = 0,
     config1: int = 0,
     config2: int = 0,
 ) -> Fd:
     """perf_event_open(2), not yet enabled. Raises AttachError: `what` could not be done."""
-    result = try_event(kind, config, pid=pid, cpu=cpu, period=period, config1=config1, config2=config2)
+    result = try_event(
+        kind, config, pid=pid, cpu=cpu, period=period, bp_type=bp_type, config1=config1, config2=config2
+    )
     if result < 0:
         raise AttachError(what, known_errno(-result), hint=explain_refusal(-result))
     return Fd(result)
@@ -90,12 +95,12 @@ def try_event(
     bp_type: int = 0,
     config1: int = 0,
     config2: int = 0,
+    flags: int = 0,
 ) -> int:
-    """perf_event_open(2): a file descriptor, or -errno."""
+    """perf_event_open(2), not yet enabled: a file descriptor, or -errno."""
     attr = bytearray(PERF_ATTR_SIZE)
-    _ATTR.pack_into(
-        attr, 0, kind, PERF_ATTR_SIZE, config, period, 0, 0, PERF_ATTR_DISABLED, 0, bp_type, config1, config2
-    )
+    bits = PERF_ATTR_DISABLED | flags
+    _ATTR.pack_into(attr, 0, kind, PERF_ATTR_SIZE, config, period, 0, 0, bits, 0, bp_type, config1, config2)
     return perf_event_open(attr, pid, cpu, PERF_FLAG_FD_CLOEXEC)
 
 
@@ -115,6 +120,22 @@ def open_uprobe(what: str, path: str, offset: int, *, ret: bool, pid: int = 0) -
         config1=address(name),
         config2=offset,
     )
+
+
+def open_thread_event(what: str, kind: int, config: int, *, tid: int, period: int) -> Fd | None:
+    """An event of thread `tid` and of the threads that it makes from now on; None if it has ended.
+
+    Kernels before 5.13 make it one of new processes, too. Raises AttachError.
+    """
+    for flags in (PERF_ATTR_INHERIT | PERF_ATTR_INHERIT_THREAD, PERF_ATTR_INHERIT):
+        result = try_event(kind, config, pid=tid, period=period, flags=flags)
+        if result != -errno.EINVAL:
+            break
+    if result == -errno.ESRCH:
+        return None
+    if result < 0:
+        raise AttachError(what, known_errno(-result), hint=explain_refusal(-result))
+    return Fd(result)
 
 
 def attach_event(what: str, event: Fd, program: int, cookie: int = 0) -> Fds:

@@ -3,6 +3,7 @@
     provider.py   what a probe kind is: `Provider`, `Point` (as written), `Site` (as resolved)
     special.py    BEGIN, END
     interval.py   a timer on one CPU
+    perf.py       profile, software, hardware: every so many times that something happens
     uprobe.py     uprobe, uretprobe: functions of programs and libraries
 
 A new kind is a file and a line in `_MODULES`; short names stand there too.
@@ -23,6 +24,12 @@ _MODULES = {
     "end": "special",
     "interval": "interval",
     "i": "interval",
+    "profile": "perf",
+    "p": "perf",
+    "software": "perf",
+    "s": "perf",
+    "hardware": "perf",
+    "h": "perf",
     "uprobe": "uprobe",
     "u": "uprobe",
     "uretprobe": "uprobe",
@@ -33,8 +40,8 @@ _SHORT = 2
 """Letters of the longest short form. `u` is uprobe, `U` is usdt."""
 
 _LATER = """
-kprobe k kretprobe kr tracepoint t rawtracepoint rt usdt U fentry f kfunc fexit fr kretfunc profile p
-software s hardware h watchpoint w iter it self test bench
+kprobe k kretprobe kr tracepoint t rawtracepoint rt usdt U fentry f kfunc fexit fr kretfunc watchpoint w iter
+it self test bench
 """
 LATER = frozenset(_LATER.split())
 """Spellings of the language's other probe kinds, which this version does not have."""
@@ -64,4 +71,9 @@ def is_later(name: str) -> bool:
 
 def find_near(name: str) -> list[str]:
     """Names of probe kinds that look like `name`, nearest first."""
-    return near_misses(name, [n for n in _MODULES if len(n) > _SHORT])
+    return near_misses(name, names())
+
+
+def names() -> list[str]:
+    """The names of all probe kinds that this version has."""
+    return [name for name in _MODULES if len(name) > _SHORT]

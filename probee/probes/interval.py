@@ -37,32 +37,42 @@ class _Interval(Provider):
     program_type = ProgType.PERF_EVENT
 
     def expand(self, point: Point, target: Target, pid: int = 0) -> list[Site]:
-        period = self._parse_period(point)
-        if not 0 < period < _LONGEST:
-            raise self.misspelled(
-                point, f"interval of {period} ns: expected a time of at least 1 ns, below 292 years"
-            )
         probe = ":".join((self.name, *point.args))
-        return [Site(probe, "", IntervalLink("", period, probe, point.span))]
+        return [Site(probe, "", IntervalLink("", parse_period(self, point), probe, point.span))]
 
-    def _parse_period(self, point: Point) -> int:
-        if len(point.args) == 1:
-            match = _SHORT.fullmatch(point.args[0])
-            if match and (match[2] or "ns") in UNITS:
-                return int(match[1][:20]) * UNITS[match[2] or "ns"]
-            raise self.misspelled(point, f"expected a time with its unit, got {point.args[0]!r}")
-        if len(point.args) != 2:
-            raise self.misspelled(
-                point, f"expected interval:UNIT:N, got {len(point.args)} parts after the name"
-            )
-        unit, count = point.args
-        if not (count.isascii() and count.isdigit()) or int(count[:20]) == 0:
-            raise self.misspelled(point, f"expected a positive integer as time, got {count!r}")
-        if unit == "hz":
-            return UNITS["s"] // int(count[:20])
-        if unit not in ("s", "ms", "us"):
-            raise self.misspelled(point, f"{unit!r} is not an accepted unit: expected s, ms, us or hz")
-        return int(count[:20]) * UNITS[unit]
+
+def parse_period(kind: Provider, point: Point) -> int:
+    """The nanoseconds that an attach point of a timer says. Raises SourceError."""
+    period = _parse(kind, point)
+    if not 0 < period < _LONGEST:
+        message = f"{kind.name} of {period} ns: expected a time of at least 1 ns, below 292 years"
+        raise kind.misspelled(point, message)
+    return period
+
+
+def _parse(kind: Provider, point: Point) -> int:
+    if len(point.args) == 1:
+        match = _SHORT.fullmatch(point.args[0])
+        if match and (match[2] or "ns") in UNITS:
+            return int(match[1][:20]) * UNITS[match[2] or "ns"]
+        raise kind.misspelled(point, f"expected a time with its unit, got {point.args[0]!r}")
+    if len(point.args) != 2:
+        message = f"expected {kind.name}:UNIT:N, got {len(point.args)} parts after the name"
+        raise kind.misspelled(point, message)
+    unit, count = point.args
+    number = parse_count(count)
+    if number == 0:
+        raise kind.misspelled(point, f"expected a positive integer as time, got {count!r}")
+    if unit == "hz":
+        return UNITS["s"] // number
+    if unit not in ("s", "ms", "us"):
+        raise kind.misspelled(point, f"{unit!r} is not an accepted unit: expected s, ms, us or hz")
+    return number * UNITS[unit]
+
+
+def parse_count(text: str) -> int:
+    """A positive decimal number, 0 for what is none."""
+    return int(text[:20]) if text.isascii() and text.isdigit() else 0
 
 
 PROVIDERS = (_Interval(),)

@@ -66,4 +66,8 @@ class Provider:
 
     def misspelled(self, point: Point, message: str) -> SourceError:
         """The error for a malformed attach point, to be raised by the caller."""
-        return SourceError([Diagnostic("ERROR", message, point.span, f"usage: {self.usage}")])
+        return self.wrong(point, message, f"usage: {self.usage}")
+
+    def wrong(self, point: Point, message: str, hint: str | None = None) -> SourceError:
+        """The error for what an attach point says, to be raised by the caller."""
+        return SourceError([Diagnostic("ERROR", message, point.span, hint)])

@@ -10,10 +10,12 @@ from builders.scripts import PROGRAM, FakeFiles, Script, complaints, errors, mak
 from probee.base.errors import SourceError, TargetError
 from probee.base.source import Source
 from probee.bt.compile import compile_script
-from probee.probes import find, find_near, is_later
+from probee.ir.text import print_function
+from probee.probes import find, find_near, is_later, names
+from probee.probes.perf import ALIASES, HARDWARE, SOFTWARE
 from probee.probes.provider import Point
-from probee.spec.abi import ProgType
-from probee.spec.bundle import IntervalLink, Link, Special, UprobeLink
+from probee.spec.abi import PerfHardware, PerfSoftware, PerfType, ProgType
+from probee.spec.bundle import IntervalLink, Link, PerfLink, Special, UprobeLink
 
 # The code of FakeFiles' program begins one page into the file.
 CODE = 0x1000
@@ -33,6 +35,10 @@ def _links(text: str, **options: Any) -> tuple[Link, ...]:
         ("Interval", "interval"),
         ("u", "uprobe"),
         ("UPROBE", "uprobe"),
+        ("p", "profile"),
+        ("Profile", "profile"),
+        ("s", "software"),
+        ("h", "hardware"),
         ("ur", "uretprobe"),
         ("uretprobe", "uretprobe"),
     ],
@@ -85,6 +91,60 @@ def test_intervals(point: str, period: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("point", "probe", "type", "config", "period"),
+    [
+        ("p:hz:99", "profile:hz:99", PerfType.SOFTWARE, PerfSoftware.CPU_CLOCK, 10**9 // 99),
+        ("profile:10ms", "profile:10ms", PerfType.SOFTWARE, PerfSoftware.CPU_CLOCK, 10**7),
+        ("profile:us:50", "profile:us:50", PerfType.SOFTWARE, PerfSoftware.CPU_CLOCK, 50_000),
+        ("s:faults", "software:faults", PerfType.SOFTWARE, PerfSoftware.PAGE_FAULTS, 100),
+        ("s:page-faults:1", "software:page-faults:1", PerfType.SOFTWARE, PerfSoftware.PAGE_FAULTS, 1),
+        ("s:cs", "software:cs", PerfType.SOFTWARE, PerfSoftware.CONTEXT_SWITCHES, 1000),
+        ("s:cpu", "software:cpu", PerfType.SOFTWARE, PerfSoftware.CPU_CLOCK, 10**6),
+        ("s:dummy", "software:dummy", PerfType.SOFTWARE, PerfSoftware.DUMMY, 1),
+        ("h:cycles", "hardware:cycles", PerfType.HARDWARE, PerfHardware.CPU_CYCLES, 10**6),
+        ("h:branches:7", "hardware:branches:7", PerfType.HARDWARE, PerfHardware.BRANCH_INSTRUCTIONS, 7),
+    ],
+)
+def test_perf_events(point: str, probe: str, type: PerfType, config: int, period: int) -> None:
+    (link,) = _links(f"{point} {{ }}", pid=42)
+    assert isinstance(link, PerfLink)
+    assert (link.probe, link.type, link.config, link.period, link.pid) == (probe, type, config, period, 42)
+    assert Script(f"{point} {{ }}").bundle.programs[0].type == ProgType.PERF_EVENT
+
+
+def test_every_event_has_a_count_of_its_own() -> None:
+    """The counts are the language's: scripts depend on how often a probe fires that does not say."""
+    assert {name for name, (_, count) in SOFTWARE.items() if count > 1} == {
+        "context-switches",
+        "cpu-clock",
+        "minor-faults",
+        "page-faults",
+    }
+    assert sum(count == 100_000 for _, count in HARDWARE.values()) == 3
+    assert {n for n, _ in HARDWARE.values()} == set(PerfHardware)
+    assert {n for n, _ in SOFTWARE.values()} == set(PerfSoftware)
+    assert set(ALIASES.values()) <= {*HARDWARE, *SOFTWARE}
+
+
+def test_probes_that_run_in_a_task_end_at_once_in_others() -> None:
+    for point in ("profile:hz:99", "software:cs", "hardware:cycles"):
+        assert "get_current_pid_tgid" in _calls(f"{point} {{ @++; }}", pid=7)
+        assert "get_current_pid_tgid" not in _calls(f"{point} {{ @++; }}")
+    assert "get_current_pid_tgid" not in _calls("interval:s:1 { @++; }", pid=7)
+
+
+def _calls(text: str, **options: Any) -> str:
+    printed: list[str] = []
+
+    def dump(stage: str, made: Any) -> None:
+        if stage == "built":
+            printed.append(print_function(made))
+
+    compile_script(Source("stdin", text), make_target(), dump=dump, **options)
+    return "\n".join(printed)
+
+
+@pytest.mark.parametrize(
     ("point", "message"),
     [
         ("begin:x", "begin takes no arguments, got 'x'"),
@@ -96,6 +156,16 @@ def test_intervals(point: str, period: int) -> None:
         ("interval:s:1:2", "expected interval:UNIT:N, got 3 parts after the name"),
         ("interval:0", "interval of 0 ns: expected a time of at least 1 ns, below 292 years"),
         ("interval:hz:2000000000", "interval of 0 ns: expected a time of at least 1 ns, below 292 years"),
+        ("profile:h:1", "'h' is not an accepted unit: expected s, ms, us or hz"),
+        ("profile:0", "profile of 0 ns: expected a time of at least 1 ns, below 292 years"),
+        ("software", "expected software:EVENT or software:EVENT:COUNT"),
+        ("software:faults:1:2", "expected software:EVENT or software:EVENT:COUNT"),
+        ("software:faults:0", "expected a positive integer as count, got '0'"),
+        ("software:faults:x", "expected a positive integer as count, got 'x'"),
+        ("software:nonsense", "nonsense is not a software probe"),
+        ("software:cycles", "cycles is not a software probe"),
+        ("hardware:cs", "cs is not a hardware probe"),
+        ("hardware:c*", "wildcards are not allowed for hardware probe type"),
         ("uprobe:main", "expected uprobe:PATH:FUNCTION, got 'uprobe:main'"),
         ("uprobe:program:main+x", "expected FUNCTION+OFFSET, got 'main+x'"),
         (
@@ -115,6 +185,7 @@ def test_a_malformed_attach_point_says_how_it_is_done() -> None:
         "usage: uprobe:PATH:FUNCTION, uprobe:PATH:FUNCTION+OFFSET"
     ]
     assert [d.hint for d in errors("uporbe:program:main { }")] == ["did you mean uprobe?"]
+    assert [d.hint for d in errors("hardware:cycels { }")] == ["did you mean cycles?"]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +269,7 @@ def test_more_places_than_allowed() -> None:
 
 
 def test_every_kind_says_how_it_is_written() -> None:
-    for name in ("begin", "interval", "uprobe", "uretprobe"):
+    for name in names():
         found = find(name)
         assert found is not None
         assert found.usage.startswith(name)
