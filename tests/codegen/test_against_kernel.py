@@ -9,18 +9,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builders.ir import Recipe, build, contexts, evaluate, pack, recipes
+from probee.base.record import replace
 from probee.codegen.info import describe
 from probee.codegen.pipeline import compile_unit
 from probee.kernel.machine import Kernel
+from probee.kernel.survey import survey
 from probee.spec.abi import MapFlag, MapType, ProgType
 from probee.spec.bundle import Map, Program
-from probee.spec.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from probee.codegen.pipeline import Unit
     from probee.ir.nodes import Function
+    from probee.spec.target import Target
 
 pytestmark = [pytest.mark.kernel]
 
@@ -35,8 +37,12 @@ QUIET = settings(
 )
 
 
+LIVE = survey("")
+LEVELS = [level for level in (3, 4) if level <= LIVE.isa]
+
+
 def make_target(isa: int) -> Target:
-    return Target("6.18", "x86_64", 2, isa, frozenset({"atomics_fetch"}))
+    return replace(LIVE, isa=isa)
 
 
 def compile_one(function: Function, isa: int) -> Unit:
@@ -65,14 +71,14 @@ def run_in_kernel(unit: Unit, words: Sequence[int]) -> int:
 
 
 @QUIET
-@given(recipes(), contexts(), st.sampled_from([3, 4]))
+@given(recipes(), contexts(), st.sampled_from(LEVELS))
 def test_arithmetic_with_many_live_values(recipe: Recipe, words: Sequence[int], isa: int) -> None:
     unit = compile_one(build(recipe, out=("out", RESULT)), isa)
     assert run_in_kernel(unit, words) == evaluate(recipe, words)
 
 
 @QUIET
-@given(recipes(calls=True, slots=True, loops=True), contexts(), st.sampled_from([3, 4]))
+@given(recipes(calls=True, slots=True, loops=True), contexts(), st.sampled_from(LEVELS))
 def test_calls_memory_and_loops(recipe: Recipe, words: Sequence[int], isa: int) -> None:
     unit = compile_one(build(recipe, out=("out", RESULT)), isa)
     assert run_in_kernel(unit, words) == evaluate(recipe, words)
@@ -95,7 +101,7 @@ def test_slots_that_the_stack_cannot_hold_live_in_scratch_memory() -> None:
         total = b.op("add", b.op("mul", total, 31), b.load(slot, U64, slot.attr[0] - 8))
     b.store(b.global_("out", RESULT), total, 8)
     b.ret(0)
-    unit = compile_one(b.finish(), 4)
+    unit = compile_one(b.finish(), LIVE.isa)
     assert [spec.name for spec in unit.maps] == ["scratch"]
     expected = 103
     for index in range(3):
@@ -117,7 +123,7 @@ def test_scratch_memory_is_given_back() -> None:
     b.place(late)
     b.atomic_add(b.global_("out", RESULT), 1)
     b.ret(0)
-    unit = compile_one(b.finish(), 4)
+    unit = compile_one(b.finish(), LIVE.isa)
     code = unit.codes[0]
     program = Program("f", ProgType.RAW_TRACEPOINT, code.code, code.relocations)
     with Kernel() as kernel:
