@@ -46,7 +46,7 @@ def parse_operand(operand: str, arg: Arg) -> Arg:
 def _parse_memory(operand: str, arg: Arg) -> Arg:
     base, *rest = [part.strip() for part in operand[1:-1].split(",")]
     register, size = REGISTERS.get(base, ("", 0))
-    if operand[-1] != "]" or size != 8 or len(rest) > 2:
+    if size != 8 or len(rest) > 2:
         return refuse(arg, f"address {operand}")
     arg = make(arg, Kind.MEMORY, register=register)
     if not rest:

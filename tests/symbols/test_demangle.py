@@ -52,6 +52,7 @@ V0 = {
     "_RINvC1a1fFK9rust_callEuE": 'a::f::<extern "rust-call" fn()>',
     "_RINvC1a1fFG_RL0_hEuE": "a::f::<for<'a> fn(&'a u8)>",
     "_RINvC1a1fFG0_RL1_hRL0_hEuE": "a::f::<for<'a, 'b> fn(&'a u8, &'b u8)>",
+    "_RINvC1a1fFG_RL0_hEuFG_RL0_hEuE": "a::f::<for<'a> fn(&'a u8), for<'a> fn(&'a u8)>",
     "_RINvC1a1fDNtC3std4SendEL_E": "a::f::<dyn std::Send>",
     "_RINvC1a1fDNtC3std4SendNtBa_4SyncEL_E": "a::f::<dyn std::Send + std::Sync>",
     "_RINvC1a1fDNtC3std8Iteratorp4ItemhEL_E": "a::f::<dyn std::Iterator<Item = u8>>",
@@ -203,14 +204,21 @@ def test_bounded(name: str) -> None:
 
 def test_exponential_back_references() -> None:
     """Each tuple refers to the one before twice: 2 to the 60th items, were they written."""
-    text, place = "IC1aThE", 4
-    for _ in range(60):
-        ref = _base_62(place)
-        place = len(text)
-        text += f"TB{ref}B{ref}E"
     start = time.process_time()
-    assert demangle_v0(f"_R{text}E") is None
+    assert demangle_v0(f"_R{_refer_twice('')}") is None
+    # Of an impl, the path is read over and not written.
+    assert demangle_v0(f"_R{_refer_twice('NvM')}h1b") == "<u8>::b"
     assert time.process_time() - start < 0.5
+
+
+def _refer_twice(before: str) -> str:
+    """A path, `before` in front of it, each of whose generic arguments refers twice to the one before."""
+    text = f"{before}IC1aThE"
+    place = len(text) - 3
+    for _ in range(60):
+        ref, place = _base_62(place), len(text)
+        text += f"TB{ref}B{ref}E"
+    return text + "E"
 
 
 def test_with_little_stack_left() -> None:

@@ -38,6 +38,14 @@ def test_files() -> None:
     assert [m.path for m in maps if m.is_deleted] == ["/memfd:jit (deleted)"]
 
 
+def test_paths_of_no_file() -> None:
+    lines = (
+        "1000-2000 r-xp 0 00:0e 9 anon_inode:bpf-map",
+        "1000-2000 rw-s 0 00:01 0 /SYSV00000000 (deleted)",
+    )
+    assert [parse_maps(line).mappings[0].file for line in lines] == ["", ""]
+
+
 def test_find() -> None:
     maps = parse_maps(TEXT)
     for address, index in (

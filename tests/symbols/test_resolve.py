@@ -22,10 +22,10 @@ MAPS = """\
 """  # noqa: W291
 
 
-def library() -> Elf:
+def library(size: int = 0x100) -> Elf:
     """Code that is mapped from file offset 0x1000 on and linked to be at 0x401000."""
     elf = ElfBuilder()
-    code = elf.section(".text", data=bytes(0x100), address=0x401000, flags=SHF.ALLOC | SHF.EXECINSTR)
+    code = elf.section(".text", data=bytes(size), address=0x401000, flags=SHF.ALLOC | SHF.EXECINSTR)
     code.align = 0x1000
     elf.load(".text", flags=PF.R | PF.X)
     elf.symbol("work", 0x401010, 16)
@@ -68,6 +68,15 @@ def test_memory_of_no_file_is_the_compilers() -> None:
     assert process.resolve(START + 0x8000) == Place(START + 0x8000)
     assert process.resolve(START + 0x1010).name == "work"
     assert opener.opened == ["/usr/lib/x.so"]
+
+
+def test_a_part_of_a_file_that_something_else_was_mapped_over() -> None:
+    maps = parse_maps(
+        "1000-2000 r-xp 1000 fd:01 5 x\n2000-3000 r-xp 0 00:00 0 \n3000-4000 r-xp 3000 fd:01 5 x\n"
+    )
+    process = Process(maps, Images(lambda _: (library(0x3000), None)))
+    found = [process.resolve(address).file_address for address in (0x3010, 0x2010, 0x1010, 0x2020)]
+    assert found == [0x403010, None, 0x401010, None]
 
 
 def test_vdso_is_up_to_the_opener() -> None:

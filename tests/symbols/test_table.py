@@ -98,6 +98,14 @@ def test_labels_come_last() -> None:
     assert found.find(0x1030) is None
 
 
+def test_function_without_size_inside_of_another() -> None:
+    elf = frame()
+    elf.symbol("outer", 0x1000, 0x100)
+    elf.symbol("entry", 0x1010)
+    elf.symbol("label", 0x1010, type=STT.NOTYPE)
+    assert table(elf).find(0x1018) == ("entry", 8)
+
+
 def test_what_is_no_code() -> None:
     elf = frame()
     elf.symbol("imported", 0, section=0)

@@ -65,6 +65,7 @@ X86 = {
     "8@name(%rip)": row(size=8, symbol="name"),
     "8@name+8(%rip)": row(size=8, symbol="name", displacement=8),
     "-4@4+gs(%rip)": row(size=4, signed=True, symbol="gs", displacement=4),
+    "8@16(%rip)": row(size=8, register="ip", displacement=16),
     "8@name-8(%rip)": row(size=8, symbol="name", displacement=-8),
     "8@name+-8(%rip)": row(size=8, symbol="name", displacement=-8),
     "8@.LC0(%rip)": row(size=8, symbol=".LC0"),
@@ -143,6 +144,7 @@ def test_kind(machine: int, operand: str, kind: Kind) -> None:
         (EM.X86_64, "8@()", "operand ()"),
         (EM.X86_64, "8@foo@GOTPCREL(%rip)", "operand foo@GOTPCREL(%rip)"),
         (EM.X86_64, "8@a-b(%rip)", "operand a-b(%rip)"),
+        (EM.X86_64, "8@-a(%rip)", "operand -a(%rip)"),
         (EM.X86_64, "8@$a+b", "constant a+b"),
         (EM.X86_64, "8@$", "constant "),
         (EM.X86_64, "8@(%rax,%rbx,3)", "operand (%rax,%rbx,3)"),
@@ -156,6 +158,8 @@ def test_kind(machine: int, operand: str, kind: Kind) -> None:
         (EM.AARCH64, "8@[x0, :lo12:name]", "address [x0, :lo12:name]"),
         (EM.AARCH64, "8@[x0, 8, 9]", "address [x0, 8, 9]"),
         (EM.AARCH64, "8@[x0, 8]!", "address [x0, 8]!"),
+        (EM.AARCH64, "8@[x0]!", "address [x0]!"),
+        (EM.AARCH64, "8@[x0, x1, lsl 2, 3]", "address [x0, x1, lsl 2, 3]"),
         (EM.S390, "8@%r2", "probee doesn't know the operands of CPU S390"),
     ],
 )
@@ -215,6 +219,9 @@ def test_find_address() -> None:
     built.section(".data", data=bytes(64), address=0x1000)
     for name, value in (("table", 0x1010), ("twice", 0x1020), ("twice", 0x1028)):
         built.symbol(name, value, section=".data")
+    built.symbol("imported", section=0)
     elf = Elf(built.build(), "x")
-    texts = "8@table+8(%rip) 8@$table+4 8@twice(%rip) 8@none 8@%rax"
-    assert [find_address(elf, a) for a in parse_args(texts, elf)] == [0x1018, 0x1014, None, None, None]
+    found = [find_address(elf, a) for a in parse_args("8@table+8(%rip) 8@$table+4", elf)]
+    assert found == [0x1018, 0x1014]
+    for arg in parse_args("8@twice(%rip) 8@none 8@imported 8@%rax", elf):
+        assert find_address(elf, arg) is None

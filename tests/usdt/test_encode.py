@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probee.base.errors import FeatureError, UsageError
-from probee.elf.consts import EM
+from probee.elf.consts import EM, PF, PT
 from probee.elf.file import Elf
 from probee.usdt.args import Kind
 from probee.usdt.encode import MOST_ARGUMENTS, encode_library
@@ -44,6 +44,8 @@ def test_round_trip(provider: str, name: str, signs: list[bool], machine: EM, pa
     assert probe.semaphore_offset is not None
     assert probe.semaphore_offset // page != probe.offset // page
     assert data[probe.semaphore_offset : probe.semaphore_offset + 2] == b"\0\0"
+    flags = {s.type: s.flags for s in elf.segments}
+    assert flags[PT.GNU_STACK] == PF.R | PF.W
 
 
 def test_arguments_are_where_the_convention_has_them() -> None:
