@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from ..render.output import Context
@@ -16,6 +17,7 @@ def make_context(*, warnings: bool = True) -> Context:
         read_file=read_file,
         run_command=run_command,
         warnings=warnings,
+        machine=os.uname().machine,
     )
 
 

@@ -4,7 +4,8 @@ A type is either one item of a `struct` format (integers, pointers, times) or a 
 function that takes it apart. Values are int, bool, str, bytes (buffers), tuple, list (arrays), dict
 (structs and records) and None (void). Numbers are in the machine's byte order.
 
-`Form.raw` keeps text as the bytes that were read: programs print those unchanged.
+`Form.raw` keeps text as the bytes that were read: programs print those unchanged. Addresses of networks
+are text, and raw their bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..base.bits import signed
 from ..base.errors import FormatError, InternalError
 from ..base.record import record
 from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Typedef, Void
-from ..spec.values import Buffer, Str, Timestamp, Tuple, Username
+from ..spec.values import Buffer, Code, Inet, MacAddress, Str, Timestamp, Tuple, Username
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,6 +174,16 @@ def _timestamp(type: Timestamp, form: Form) -> Item:
     return Item("Q")
 
 
+def _address(type: CType, form: Form) -> Item:
+    """Raw, an address stays the bytes that it is, which sort as addresses do."""
+    if form.raw:
+        return Item(f"{type.size}s")
+    from .address import TEXTS
+
+    text = TEXTS[type.__class__]
+    return Item(f"{type.size}s", lambda data: text(data).decode())
+
+
 def _tuple(type: Tuple, form: Form) -> Item:
     if not type.items:
         return Item("0s", (lambda _: {}) if type.names else (lambda _: ()))
@@ -259,6 +270,9 @@ _ITEMS: dict[type, Callable[[Any, Form], Item]] = {
     Bool: lambda type, form: Item("?"),
     Ptr: lambda type, form: Item("Q"),
     Username: lambda type, form: Item("I"),
+    Code: lambda type, form: Item("i"),
+    Inet: _address,
+    MacAddress: _address,
     Timestamp: _timestamp,
     Buffer: _buffer,
     Tuple: _tuple,

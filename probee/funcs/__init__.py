@@ -6,6 +6,7 @@
     globals.py     the layout of the globals map
     stored.py      where a script's variables live
     text.py        text in memory: storing, copying, comparing
+    memory.py      memory of the traced system
     merged.py      an aggregate as one number, inside a program
     aggregate.py   count sum min max avg stats
     histogram.py   hist lhist
@@ -14,10 +15,14 @@
     control.py     exit clear zero
     entries.py     delete has_key
     strings.py     str
+    buffers.py     buf
+    address.py     ntop pton macaddr
+    pointers.py    kptr uptr bswap
+    codes.py       strerror signal_name syscall_name
     clock.py       nsecs elapsed strftime
     task.py        pid tid uid gid username comm cpu
     system.py      rand ncpus numaid jiffies usermode curtask cgroup
-    registers.py   arg0 … argN retval
+    registers.py   arg0 … argN retval reg
     place.py       func probe probetype
     predicates.py  is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err
     asserts.py     assert static_assert fail
@@ -45,10 +50,14 @@ _NAMES = {
     "control": "exit clear zero",
     "entries": "delete has_key",
     "strings": "str",
+    "buffers": "buf",
+    "address": "ntop pton macaddr",
+    "pointers": "kptr uptr bswap",
+    "codes": "strerror signal_name syscall_name",
     "clock": "nsecs elapsed strftime",
     "task": "pid tid uid gid username comm cpu",
     "system": "rand ncpus numaid jiffies usermode curtask cgroup",
-    "registers": "retval",
+    "registers": "retval reg",
     "place": "func probe probetype",
     "predicates": "is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err",
     "asserts": "assert static_assert fail",

@@ -9,11 +9,11 @@ from __future__ import annotations
 from ..base.bits import align_up
 from ..base.errors import FeatureError
 from ..base.record import record
-from ..ctype.types import Bool, CType, Enum, Int, Typedef
+from ..ctype.types import Array, Bool, CType, Enum, Int, Struct, Typedef
 from ..ir.types import RING, U64, VALUE, VALUE_OR_NULL, IntType, int_type
 from ..spec.abi import UpdateFlag
 from ..spec.bundle import Field
-from ..spec.values import Str, Tuple, Username
+from ..spec.values import Buffer, Code, Inet, MacAddress, Str, Tuple, Username
 from .unit import CONTROL, DATA, GLOBALS
 
 TYPE_CHECKING = False
@@ -60,14 +60,19 @@ def in_register(type: CType) -> IntType:
         type = type.to
     if isinstance(type, (Int, Enum)):
         return int_type(type.bytes, type.signed)
-    if isinstance(type, Username):
-        return int_type(type.size, False)
+    if isinstance(type, (Username, Code)):
+        return int_type(type.size, isinstance(type, Code))
     return int_type(1, False) if isinstance(type, Bool) else U64
 
 
 def in_memory(type: CType) -> bool:
-    """True for what no register holds: text and tuples."""
-    return isinstance(type, (Str, Tuple))
+    """True for what no register holds: text, tuples, arrays and the like."""
+    while isinstance(type, Typedef):
+        type = type.to
+    return isinstance(type, _IN_MEMORY)
+
+
+_IN_MEMORY = (Str, Tuple, Buffer, Inet, MacAddress, Array, Struct)
 
 
 class Emitter:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from ..ctype.types import CType, Ptr, Typedef
+from ..ir.types import U64
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ir.nodes import Value
+    from .emit import Emitter
 
 
 def reader_of(type: CType) -> str:
@@ -14,3 +20,16 @@ def reader_of(type: CType) -> str:
         type = type.to
     space = type.space if isinstance(type, Ptr) else ""
     return f"probe_read_{space or 'user'}"
+
+
+def at_most(to: Emitter, value: Value, most: int) -> Value:
+    """`value` without a sign, `most` where it is larger. To be used at once, while the verifier knows it."""
+    b, name = to.b, "at most"
+    b.write(name, b.ext(value, U64))
+    over, done = b.new_block(), b.new_block()
+    b.branch(b.compare("ult", b.read(name, U64), most), done, over)
+    b.place(over)
+    b.write(name, b.const(most, U64))
+    b.jump(done)
+    b.place(done)
+    return b.read(name, U64)

@@ -1,17 +1,25 @@
-"""What the traced function got and gave: arg0 … argN, retval."""
+"""What the traced function got and gave: arg0 … argN, retval; and any register: reg."""
 
 from __future__ import annotations
 
 from ..arch import find as find_arch
+from ..base.errors import SourceError
+from ..base.source import Diagnostic
 from ..ctype.types import UINT64, CType
 from ..ir.types import U64, int_type
-from .func import FUNCS, CallSite, Func, func
+from ..spec.abi import ProgType
+from .func import FUNCS, CallSite, Func, Param, func
+from .text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter
     from .func import Checking
+
+
+WITH_REGISTERS = (ProgType.KPROBE, ProgType.PERF_EVENT)
+"""Programs whose context begins with the registers."""
 
 
 class _Argument(Func):
@@ -70,3 +78,30 @@ class Retval(Func):
         arch = find_arch(to.unit.target.machine)
         register = arch.register(arch.return_value)
         return to.b.load(to.b.context(), int_type(register.size, False), register.offset)
+
+
+@func
+class Reg(Func):
+    """what a register holds, by the name that the CPU's maker gave it: `reg("ip")`"""
+
+    name = "reg"
+    params = (Param("name", "text"),)
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        for provider in to.providers:
+            if provider.program_type not in WITH_REGISTERS:
+                to.error(f"reg can not be used with '{provider.name}' probes", call.span)
+                break
+        return UINT64
+
+    def lower(self, call: CallSite, to: Emitter) -> Value:
+        arch = find_arch(to.unit.target.machine)
+        name = decode(call.args[0].text)
+        register = arch.find_register(name)
+        if register is None:
+            message = f"'{name}' is not a valid register on this architecture ({arch.name})"
+            hint = f"there are {' '.join(r.name for r in arch.registers)}"
+            raise SourceError([Diagnostic("ERROR", message, call.args[0].span, hint)])
+        # Of a timer's registers only whole words can be read.
+        whole = to.b.load(to.b.context(), U64, register.offset)
+        return to.b.ext(to.b.ext(whole, int_type(register.size, False)), U64)

@@ -15,7 +15,8 @@ from ..base.record import record
 from ..ctype.types import UINT32, CType
 from ..spec.abi import MapType
 from ..spec.bundle import Map, Variable
-from ..spec.values import Aggregate, Str, Sum, Tuple
+from ..spec.values import Aggregate, Sum
+from .emit import in_memory
 from .unit import GLOBALS
 
 TYPE_CHECKING = False
@@ -79,7 +80,7 @@ def place_variable(unit: Unit, name: str, key: CType | None, value: CType, decla
         written = value.size if isinstance(value, Sum) else -1
         offset = unit.globals.take_slot(size)
         unit.variables[name] = Stored(name, None, value, Home.SLOT, GLOBALS, offset, written)
-    elif key is None and not isinstance(value, (Str, Tuple)):
+    elif key is None and not in_memory(value):
         unit.variables[name] = Stored(name, None, value, Home.CELL, GLOBALS, unit.globals.take_line(), 8)
     else:
         _place_hash(unit, name, key, value, declared)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..base.bits import align_up
-from ..ctype.types import CType, Int, Ptr
+from ..ctype.types import Array, CType, Int, Ptr
 from ..ir.types import U64
 from ..spec.values import Str
 from .emit import ROOM, Place
 from .func import CallSite, Func, Param, func
+from .memory import at_most, reader_of
 from .text import copy_text, store_text
 
 TYPE_CHECKING = False
@@ -33,6 +34,8 @@ class StrFunc(Func):
             return Str(len(_constant(call)) + 1)
         if isinstance(source.type, Str):
             return source.type
+        if _is_bytes(source.type):
+            return Str(min(source.type.size, self._room(call, to)))
         if not isinstance(source.type, (Int, Ptr)):
             message = "str() expects a string, integer or a pointer type as first argument"
             to.error(f"{message} ({source.type} provided)", call.span)
@@ -62,6 +65,11 @@ class StrFunc(Func):
         if isinstance(source.type, Str):
             to.fill(source, place)
             return
+        if _is_bytes(source.type):
+            memory = to.b.slot(align_up(source.type.size + ROOM, 8))
+            to.fill(source, Place(memory, 0, source.type))
+            copy_text(to.b, place, memory, 0, min(_type_of(call, to).size, source.type.size))
+            return
         own = _type_of(call, to)
         if own.size <= place.type.size:
             self._read(call, to, place, own.size)
@@ -80,7 +88,7 @@ class StrFunc(Func):
         address = to.value(call.args[0])
         length = self._length(call, to, longest)
         target = b.offset(place.pointer, place.offset)
-        b.call("probe_read_user_str", target, length, b.ext(address, U64))
+        b.call(f"{reader_of(call.args[0].type)}_str", target, length, b.ext(address, U64))
 
     def _length(self, call: CallSite, to: Emitter, longest: int) -> Value | int:
         if len(call.args) < 2:
@@ -88,17 +96,12 @@ class StrFunc(Func):
         limit = call.args[1]
         if limit.number is not None:
             return min(limit.number, longest)
-        # Masked to a bound right before the use, as the verifier wants it.
-        b = to.b
-        wanted = b.ext(to.value(limit), U64)
-        b.write("str length", wanted)
-        over, done = b.new_block(), b.new_block()
-        b.branch(b.compare("ult", wanted, longest), done, over)
-        b.place(over)
-        b.write("str length", b.const(longest, U64))
-        b.jump(done)
-        b.place(done)
-        return b.read("str length", U64)
+        return at_most(to, to.value(limit), longest)
+
+
+def _is_bytes(type: CType) -> bool:
+    """True of an array whose elements are bytes: text that is part of a struct."""
+    return isinstance(type, Array) and isinstance(type.of, Int) and type.of.bytes == 1
 
 
 def _constant(call: CallSite) -> bytes:

@@ -7,8 +7,8 @@ from ..base.errors import SourceError
 from ..base.source import Diagnostic
 from ..ctype.types import UINT8, UINT32, UINT64, VOID, CType, Ptr
 from ..ir.types import U64
-from ..spec.abi import ProgType
 from .func import CallSite, Func, func
+from .registers import WITH_REGISTERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,9 +79,6 @@ class Ncpus(Func):
         return to.b.const(to.unit.target.cpus, U64)
 
 
-_WITH_REGISTERS = (ProgType.KPROBE, ProgType.PERF_EVENT)
-"""Programs whose context begins with the registers."""
-
 _USER = 3
 """The bits of cs that are set in user mode: the privilege level."""
 
@@ -100,7 +97,7 @@ class Usermode(Func):
         if machine != "x86_64":
             message = "'usermode' builtin is only supported on x86_64"
             raise SourceError([Diagnostic("ERROR", message, call.span)])
-        if kind not in _WITH_REGISTERS:
+        if kind not in WITH_REGISTERS:
             # BEGIN and END are run by the tracer; other programs without registers are in the kernel.
             return b.const(int(to.provider.name in ("begin", "end")), U64)
         # Of a timer's registers only whole words can be read.

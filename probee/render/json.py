@@ -14,7 +14,21 @@ from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void
 from ..events.aggregate import Histogram
 from ..events.batch import Column, compile_rows
 from ..events.decode import Form, find_by_class, is_text, item_of, strip_typedefs
-from ..spec.values import Aggregate, Avg, Buffer, Hist, LHist, Stats, Str, Timestamp, Tuple, Username
+from ..spec.values import (
+    Aggregate,
+    Avg,
+    Buffer,
+    Code,
+    Hist,
+    Inet,
+    LHist,
+    MacAddress,
+    Stats,
+    Str,
+    Timestamp,
+    Tuple,
+    Username,
+)
 from .actions import each_text, open_failure
 from .clock import Strftime
 from .order import arrange, divide
@@ -124,6 +138,9 @@ _ENCODERS: dict[type, Callable[[Any, Context], Encode]] = {
     Buffer: lambda type, context: lambda data: f"[{','.join(map(str, data))}]",
     Timestamp: _quoted_text,
     Username: _quoted_text,
+    Code: _quoted_text,
+    Inet: _quoted_text,
+    MacAddress: _quoted_text,
     Tuple: _tuple,
     Array: _array,
     Struct: _object,

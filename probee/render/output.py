@@ -85,7 +85,7 @@ class Context:
     `username`: the name of a user id, or None. `clock`: nanoseconds since 1970 now. `trailer`:
     follows text that was cut. `read_file`: the first bytes of a file, so many at most; raises OSError.
     `run_command`: what a shell's command writes to its standard output. `warnings`: what warnf() says is
-    shown.
+    shown. `machine`: the CPU by `uname -m`, whose system calls have names.
     """
 
     boot_offset: int = 0
@@ -95,3 +95,4 @@ class Context:
     read_file: Callable[[bytes, int], bytes] = _file_unknown
     run_command: Callable[[bytes], bytes] = _command_unknown
     warnings: bool = True
+    machine: str = ""

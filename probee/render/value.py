@@ -10,7 +10,22 @@ from ..base.bits import unsigned
 from ..base.errors import InternalError
 from ..ctype.types import Array, Bool, Enum, Int, Member, Ptr, Struct, Void
 from ..events.decode import find_by_class, is_text, strip_typedefs
-from ..spec.values import Avg, Buffer, Count, Max, Min, Stats, Str, Sum, Timestamp, Tuple, Username
+from ..spec.values import (
+    Avg,
+    Buffer,
+    Code,
+    Count,
+    Inet,
+    MacAddress,
+    Max,
+    Min,
+    Stats,
+    Str,
+    Sum,
+    Timestamp,
+    Tuple,
+    Username,
+)
 from .clock import ISO, Strftime
 
 TYPE_CHECKING = False
@@ -89,6 +104,18 @@ def _text(value: Any) -> bytes:
     return text
 
 
+def _code(type: Code, context: Context) -> Render:
+    from .codes import compile_code
+
+    return compile_code(type.kind, context.machine)
+
+
+def _address(type: CType, context: Context) -> Render:
+    from ..events.address import TEXTS
+
+    return TEXTS[type.__class__]
+
+
 def _enum(type: Enum, context: Context) -> Render:
     names = {value: name.encode() for value, name in enum_names(type).items()}
     bits = type.bytes * 8
@@ -141,6 +168,9 @@ _RENDERS: dict[type, Callable[[Any, Context], Render]] = {
     Buffer: lambda type, context: escape_buffer,
     Timestamp: lambda type, context: render_time(type),
     Username: lambda type, context: render_username(context),
+    Code: _code,
+    Inet: _address,
+    MacAddress: _address,
     Tuple: _tuple,
     Array: _array,
     Struct: _struct,

@@ -104,6 +104,52 @@ class Username(CType):
         return "username_t"
 
 
+@record
+class Inet(CType):
+    """An address of the Internet: a u32 family (AF_INET, AF_INET6), then 4 or 16 bytes; zeros up to 16."""
+
+    @property
+    def size(self) -> int:
+        return 20
+
+    @property
+    def align(self) -> int:
+        return 4
+
+    def __str__(self) -> str:
+        return "inet"
+
+
+@record
+class MacAddress(CType):
+    """The 6 bytes of an Ethernet address."""
+
+    @property
+    def size(self) -> int:
+        return 6
+
+    @property
+    def align(self) -> int:
+        return 1
+
+    def __str__(self) -> str:
+        return "macaddr_t"
+
+
+@record
+class Code(CType):
+    """A 32-bit number that is shown by a name; `kind` is "errno", "signal" or "syscall"."""
+
+    kind: str
+
+    @property
+    def size(self) -> int:
+        return 4
+
+    def __str__(self) -> str:
+        return f"{self.kind}_t"
+
+
 class Aggregate(CType):
     """A value that calls add to, one instance per CPU, merged when read."""
 
