@@ -96,6 +96,14 @@ def _clang() -> bool:
     return shutil.which("clang") is not None
 
 
+def _gdb() -> bool:
+    return all(shutil.which(name) for name in ("gdb", "gdb-add-index"))
+
+
+def _dwz() -> bool:
+    return shutil.which("dwz") is not None
+
+
 def _pyelftools() -> bool:
     return importlib.util.find_spec("elftools") is not None
 
@@ -152,6 +160,10 @@ def _bpftool() -> bool:
     return subprocess.run(["bpftool", "version"], capture_output=True, check=False).returncode == 0
 
 
+def _kernel_headers() -> bool:
+    return Path("/usr/include/linux/types.h").exists()
+
+
 def _ldcache() -> bool:
     return os.access("/etc/ld.so.cache", os.R_OK)
 
@@ -168,6 +180,8 @@ FEATURES = {
         Feature("sdt", "cc, and SystemTap's header <sys/sdt.h>", _sdt),
         Feature("cxx", "a C++ compiler called c++", _cxx),
         Feature("clang", "the command clang", _clang),
+        Feature("gdb", "the commands gdb and gdb-add-index", _gdb),
+        Feature("dwz", "the command dwz", _dwz),
         Feature("pyelftools", "the package pyelftools, which other readings are compared with", _pyelftools),
         Feature("bpftrace", "the bpftrace command", _bpftrace),
         Feature("bpftrace_source", "BPFTRACE_DIR, where bpftrace's source is checked out", _bpftrace_source),
@@ -179,6 +193,7 @@ FEATURES = {
         Feature("libpcap", "the library libpcap", _libpcap),
         Feature("llvm", "the commands llvm-mc, llvm-objdump and llvm-objcopy", _llvm),
         Feature("bpftool", "the bpftool command", _bpftool),
+        Feature("kernel_headers", "the kernel's headers in /usr/include/linux", _kernel_headers),
         Feature("ldcache", "a readable /etc/ld.so.cache", _ldcache),
     )
 }

@@ -50,7 +50,7 @@ class Dwarf:
         split: bool = False,
     ) -> None:
         self.elf, self.binary = elf, binary
-        self._alt = Dwarf(alt) if alt is not None else None
+        self.alt = Dwarf(alt) if alt is not None else None
         self._open_split = open_split
         self._suffix = ".dwo" if split else ""
         self._sections: dict[str, DebugSection | None] = {}
@@ -85,11 +85,11 @@ class Dwarf:
 
     def alternate(self, unit: Unit) -> Dwarf:
         """The file that dwz moved shared entries to. Raises DwarfError when it wasn't handed over."""
-        if self._alt is None:
+        if self.alt is None:
             link = parse_alt_link(self.elf)
             name = repr(link.name) if link is not None else "a supplementary file that isn't named"
             raise unit.error(f"expected the alternate debug file {name}, which isn't there")
-        return self._alt
+        return self.alt
 
     # Units
 
@@ -167,7 +167,7 @@ class Dwarf:
         elf = self._open_split(name, folder) if self._open_split is not None else None
         if elf is None:
             raise unit.error(f"expected split debug file {name!r} of folder {folder!r}, which isn't there")
-        split = Dwarf(elf, alt=self._alt.elf if self._alt is not None else None, split=True)
+        split = Dwarf(elf, alt=self.alt.elf if self.alt is not None else None, split=True)
         wanted = unit.id if unit.type == UT.SKELETON else unit.root.find_constant(AT.GNU_DWO_ID)
         for found in split.iter_units():
             if found.is_types:

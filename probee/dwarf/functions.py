@@ -303,9 +303,14 @@ class Function(_Code):
 
     @cached_property
     def inlined(self) -> tuple[Inlined, ...]:
-        """The places in the same unit where it was inlined. Walks the whole unit."""
+        """The places where it was inlined in the unit of its abstract entry. Walks the whole unit.
+
+        Of a function in a partial unit, which others share, those in all units.
+        """
         abstract = self.die.find_die(AT.ABSTRACT_ORIGIN) or self.die
-        return tuple([found for found in iter_inlined(self.unit) if found.is_of(abstract)])
+        unit = abstract.unit
+        units = unit.dwarf.iter_units() if unit.root.tag == TAG.PARTIAL_UNIT else [unit]
+        return tuple([found for one in units for found in iter_inlined(one) if found.is_of(abstract)])
 
 
 class Inlined(_Code):

@@ -50,6 +50,9 @@ class Mentions:
     def __init__(self, dwarf: Dwarf, name: bytes) -> None:
         self._dwarf, self._name = dwarf, name
         self._places = _places(dwarf, name)
+        # Names that dwz moved are referred to by their places in the other file, in numbers of the same size.
+        moved = _places(dwarf.alt, name) if dwarf.alt is not None else []
+        self._places = None if self._places is None or moved is None else [*self._places, *moved]
 
     def iter_units(self) -> Iterator[Unit]:
         """Every unit that may have an entry of that name, in order."""
