@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from .base.errors import UsageError
 from .events.losses import Losses
 from .events.maps import open_variable
 from .events.stream import Stream
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     from .spec.machine import LinkHandle, Machine, MapHandle, ProgramHandle, RingHandle
     from .spec.target import Target
 
+SIGNALS = ("SIGUSR1",)
+"""Signals that a script may have a probe for."""
+
+TRIALS = ("test", "bench")
+"""Events of programs that run only when tests or benchmarks are asked for."""
+
 _FIRE_IN_REVERSE = (UprobeLink,)
 """Links whose kernel hooks run the last attached first."""
 
@@ -46,8 +53,14 @@ MAP_FULL = (
 DIVIDED_BY_ZERO = (
     "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result."
 )
+OUT_OF_BOUNDS = "Array access out of bounds. This can lead to unexpected results."
 LOOP_LIMIT = "A loop ended early: it went round as often as this kernel allows."
-_WARNINGS = {"map_full": MAP_FULL, "div0": DIVIDED_BY_ZERO, "loop_limit": LOOP_LIMIT}
+_WARNINGS = {
+    "map_full": MAP_FULL,
+    "div0": DIVIDED_BY_ZERO,
+    "loop_limit": LOOP_LIMIT,
+    "out_of_bounds": OUT_OF_BOUNDS,
+}
 _LOSSES = frozenset({"lost", "nesting"})
 
 
@@ -141,8 +154,8 @@ class Session:
 
     def attach(self) -> int:
         """Run BEGIN, then attach the probes so that they fire in the script's order; how many there are
-        of all kinds. Raises AttachError, TargetError, FeatureError."""
-        self._run_special("begin")
+        of all kinds. Raises AttachError, TargetError, FeatureError; UsageError when all are for trials."""
+        self.run("begin")
         groups: dict[str, list[Link]] = {}
         for link in self.bundle.links:
             if not isinstance(link, Special):
@@ -151,12 +164,16 @@ class Session:
         backward = [n for n, links in groups.items() if isinstance(links[0], _FIRE_IN_REVERSE)]
         for name in forward + backward[::-1]:
             self._links += self.machine.attach_all(groups[name], self._programs[name])
-        return len(self.bundle.links)
+        trials = sum(len(self.find_specials(event)) for event in TRIALS)
+        if trials and trials == len(self.bundle.links):
+            option = "--test" if self.find_specials("test") else "--bench"
+            raise UsageError(f"No probes attached; use {option} to run {option[2:]} probes.")
+        return len(self.bundle.links) - trials
 
     @property
     def is_waiting(self) -> bool:
-        """True while something is attached that can still send events."""
-        return bool(self._links)
+        """True while something is attached that can still send events, or a signal can."""
+        return bool(self._links) or any(self.find_specials(event) for event in SIGNALS)
 
     def pump(self) -> Iterator[Batch]:
         """Events that are due now, in order, with clear, zero and exit already done.
@@ -200,7 +217,7 @@ class Session:
         elif self._stream is not None:
             self._stream.discard()
         code, self.exit_code = self.exit_code, None
-        self._run_special("end")
+        self.run("end")
         yield from self._drain()
         if self.exit_code is None:
             self.exit_code = code
@@ -235,10 +252,18 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _run_special(self, event: str) -> None:
-        for link in self.bundle.links:
-            if isinstance(link, Special) and link.event == event:
-                self.machine.attach(link, self._programs[link.program]).close()
+    def find_specials(self, event: str) -> list[tuple[Special, ProgramHandle]]:
+        """The programs that the machine runs at `event` (see `Special`), in the script's order."""
+        return [
+            (link, self._programs[link.program])
+            for link in self.bundle.links
+            if isinstance(link, Special) and link.event == event
+        ]
+
+    def run(self, event: str) -> None:
+        """Run the programs of an event: "begin", "end", or a signal's name. Raises KernelError."""
+        for link, program in self.find_specials(event):
+            self.machine.attach(link, program).close()
 
 
 class Printer:

@@ -22,6 +22,8 @@ OPTIONS:
     -v             show the verifier's log, and more
     -d STAGE       print a stage of the compiler and stop: ast, ir, asm, all
     --dry-run      compile and load, attach nothing
+    --test         run the program's test: probes, and nothing else
+    --bench        run the program's bench: probes, and nothing else
     -h, --help     this text
     -V, --version  the version
 
@@ -30,10 +32,19 @@ ARG is $1, $2, ... of the program.
 
 STAGES = ("ast", "ir", "asm", "all")
 FORMATS = ("text", "json")
+MODES = ("test", "bench")
 PID_MAX = 0x400000
 """Highest process id the kernel hands out (PID_MAX_LIMIT)."""
 
-_VALUED = {"-e": "", "-p": "--pid", "-c": "--cmd", "-o": "--output", "-f": "--format", "-d": "--debug"}
+_VALUED = {
+    "-e": "",
+    "-p": "--pid",
+    "-c": "--cmd",
+    "-o": "--output",
+    "-f": "--format",
+    "-d": "--debug",
+    "--mode": "--mode",
+}
 _FLAGS = {
     "-q": "--quiet",
     "-v": "",
@@ -41,6 +52,8 @@ _FLAGS = {
     "-h": "--help",
     "-V": "--version",
     "--dry-run": "--dry-run",
+    "--test": "--test",
+    "--bench": "--bench",
     "--no-warnings": "--no-warnings",
 }
 _LONG = {long: short for short, long in {**_VALUED, **_FLAGS}.items() if long}
@@ -60,6 +73,7 @@ class Options:
     warnings: bool = True
     stage: str = ""
     dry_run: bool = False
+    mode: str = ""
     help: bool = False
     version: bool = False
     words: tuple[str, ...] = ()
@@ -81,10 +95,21 @@ def parse_options(arguments: list[str]) -> Options:
         warnings="--no-warnings" not in given,
         stage=_one_of("-d", given["-d"], STAGES) if "-d" in given else "",
         dry_run="--dry-run" in given,
+        mode=_mode(given),
         help="-h" in given,
         version="-V" in given,
         words=tuple(words),
     )
+
+
+def _mode(given: dict[str, str]) -> str:
+    """What --test, --bench and --mode ask for together."""
+    modes = [mode for mode in MODES if f"--{mode}" in given]
+    if "--mode" in given:
+        modes.append(_one_of("--mode", given["--mode"], MODES))
+    if len(set(modes)) > 1:
+        raise UsageError("--test and --bench can't be used together")
+    return modes[0] if modes else ""
 
 
 def _split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:

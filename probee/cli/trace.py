@@ -14,7 +14,7 @@ from .options import USAGE, Options, parse_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from ..attach.machine import LiveMachine
@@ -90,6 +90,10 @@ def _trace(source: Source, params: tuple[str, ...], options: Options) -> int:
                 _show_logs(session, files.err)
             if options.dry_run:
                 return 0
+            if options.mode:
+                from .trials import run_trials
+
+                return run_trials(session, output, files.out, options)
             return _Run(session, machine, output, options, command).run()
 
 
@@ -111,6 +115,7 @@ class _Files:
         self._options = options
         self._fd = -1
         self.err = Sink(2, "stderr", optional=True)
+        self.out = Sink(1, "stdout")
 
     def __enter__(self) -> _Files:
         path = self._options.output
@@ -119,6 +124,7 @@ class _Files:
                 self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
             except OSError as error:
                 raise UsageError(f"failed to open file '{path}': {os.strerror(error.errno or 0)}") from None
+            self.out = Sink(self._fd, path)
         return self
 
     def make_output(self) -> Output:
@@ -126,15 +132,14 @@ class _Files:
         from .facts import make_context
 
         options = self._options
-        out = Sink(self._fd, options.output) if options.output else Sink(1, "stdout")
         context = make_context(warnings=options.warnings)
         if options.format == "json":
             from ..render.json import JsonOutput
 
-            return JsonOutput(out, context)
+            return JsonOutput(self.out, context)
         from ..render.text import TextOutput
 
-        return TextOutput(out, self.err, context)
+        return TextOutput(self.out, self.err, context)
 
     def __exit__(self, *_: object) -> None:
         if self._fd >= 0:
@@ -170,7 +175,7 @@ class _Run:
     def __init__(
         self, session: Session, machine: LiveMachine, output: Output, options: Options, command: _Command
     ) -> None:
-        from ..session import Printer
+        from ..session import SIGNALS, Printer
 
         self._session = session
         self._machine = machine
@@ -180,13 +185,14 @@ class _Run:
         self._pid = options.pid or command.pid
         self._printer = Printer(session, output)
         self._stopped = False
+        self._wanted = [name for name in SIGNALS if session.find_specials(name)]
 
     def run(self) -> int:
         """The exit status: what exit() was given, else 0."""
         session = self._session
         try:
             with (
-                _Signals(self._machine, self._stop),
+                _Signals(self._machine, self._stop, self._wanted) as signals,
                 _Watched(self._machine, self._options.pid, self._command) as ended,
             ):
                 session.set_facts(time.clock_gettime_ns(time.CLOCK_BOOTTIME), self._pid)
@@ -197,7 +203,7 @@ class _Run:
                 if _NOTIFY in os.environ:
                     os.write(1, _NOTIFY.encode() + b"\n")
                 self._command.go()
-                self._loop(ended)
+                self._loop(ended, signals)
                 self._printer.show(session.finish())
                 self._output.end()
                 self._printer.show_maps()
@@ -205,9 +211,11 @@ class _Run:
             return _PIPE_CLOSED
         return session.exit_code or 0
 
-    def _loop(self, ended: _Watched) -> None:
+    def _loop(self, ended: _Watched, signals: _Signals) -> None:
         session = self._session
         while True:
+            for name in signals.take():
+                session.run(name)
             over = ended.is_over() or self._stopped or not session.is_waiting
             self._printer.show(session.pump())
             if over or session.exit_code is not None:
@@ -219,11 +227,16 @@ class _Run:
 
 
 class _Signals:
-    """While it lasts, SIGINT, SIGTERM and SIGHUP call `stop` and end a wait instead of the process."""
+    """While it lasts, SIGINT, SIGTERM and SIGHUP call `stop` and end a wait instead of the process.
 
-    def __init__(self, machine: LiveMachine, stop: Callable[[], None]) -> None:
+    Signals that are `wanted`, by name, end a wait, too, and are there for `take`.
+    """
+
+    def __init__(self, machine: LiveMachine, stop: Callable[[], None], wanted: Sequence[str]) -> None:
         self._machine = machine
         self._stop = stop
+        self._wanted = [signal.Signals[name] for name in wanted]
+        self._taken: list[str] = []
         self._before: dict[int, Any] = {}
         self._pipe = (-1, -1)
 
@@ -233,7 +246,23 @@ class _Signals:
         self._machine.watch(self._pipe[0])
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._before[number] = signal.signal(number, lambda *_: self._stop())
+        for number in self._wanted:
+            self._before[number] = signal.signal(
+                number, lambda n, _: self._taken.append(signal.Signals(n).name)
+            )
         return self
+
+    def take(self) -> list[str]:
+        """The names of the wanted signals that have come since the last call."""
+        if not self._taken:
+            return self._taken
+        # Empty the pipe first: a signal that comes later writes to it again.
+        try:
+            os.read(self._pipe[0], 4096)
+        except BlockingIOError:
+            pass  # the last call took this signal's byte before its handler had run
+        taken, self._taken = self._taken, []
+        return taken
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

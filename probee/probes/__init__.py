@@ -1,7 +1,7 @@
 """The compile half of each probe kind, one file each: spelling, program type, what its context offers.
 
     provider.py   what a probe kind is: `Provider`, `Point` (as written), `Site` (as resolved)
-    special.py    BEGIN, END
+    special.py    begin, end, self, test, bench
     interval.py   a timer on one CPU
     perf.py       profile, software, hardware: every so many times that something happens
     uprobe.py     uprobe, uretprobe: functions of programs and libraries
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _MODULES = {
     "begin": "special",
     "end": "special",
+    "self": "special",
+    "test": "special",
+    "bench": "special",
     "interval": "interval",
     "i": "interval",
     "profile": "perf",
@@ -40,8 +43,7 @@ _SHORT = 2
 """Letters of the longest short form. `u` is uprobe, `U` is usdt."""
 
 _LATER = """
-kprobe k kretprobe kr tracepoint t rawtracepoint rt usdt U fentry f kfunc fexit fr kretfunc watchpoint w iter
-it self test bench
+kprobe k kretprobe kr tracepoint t rawtracepoint rt usdt U fentry f kfunc fexit fr kretfunc watchpoint w iter it
 """
 LATER = frozenset(_LATER.split())
 """Spellings of the language's other probe kinds, which this version does not have."""

@@ -135,10 +135,14 @@ class Counter:
 
 @record
 class Special:
-    """BEGIN or END: run once by the machine, by BPF_PROG_TEST_RUN."""
+    """A program that is attached to nothing: run by the machine when asked to, by BPF_PROG_TEST_RUN.
+
+    `event` says when: "begin", "end", the name of a signal that probee itself gets; "test" and "bench"
+    when tests and benchmarks are run.
+    """
 
     program: str
-    event: str  # "begin" or "end"
+    event: str
     probe: str = ""
 
 

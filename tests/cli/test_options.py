@@ -47,6 +47,8 @@ def test_options(arguments: list[str], expected: Options) -> None:
         (["-p", "x"], "Failed to parse pid: invalid integer: x"),
         (["-p", "12x"], "Failed to parse pid: invalid trailing bytes: 12x"),
         (["-p", "0"], "Failed to parse pid: Pid out of range: 0"),
+        (["--test", "--mode", "bench"], "--test and --bench can't be used together"),
+        (["--mode", "codegen"], "--mode: expected test or bench, got 'codegen'"),
         (["-p", "1", "-c", "true"], "-p and -c can't be used together"),
     ],
 )
@@ -54,3 +56,10 @@ def test_wrong_options(arguments: list[str], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_options(arguments)
     assert caught.value.message == message
+
+
+def test_ways_to_ask_for_trials() -> None:
+    for arguments in (["--test"], ["--mode=test"], ["--mode", "test", "--test"]):
+        assert parse_options(arguments).mode == "test"
+    assert parse_options(["--bench"]).mode == "bench"
+    assert parse_options([]).mode == ""

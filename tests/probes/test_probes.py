@@ -68,6 +68,16 @@ def test_begin_and_end() -> None:
     assert [p.type for p in Script("BEGIN { }").bundle.programs] == [ProgType.RAW_TRACEPOINT]
 
 
+def test_programs_that_are_run_on_demand() -> None:
+    assert _links("self:signal:SIGUSR1 { } test:a { } bench:b { }") == (
+        Special("self_1", "SIGUSR1", "self:signal:SIGUSR1"),
+        Special("test_2", "test", "test:a"),
+        Special("bench_3", "bench", "bench:b"),
+    )
+    kinds = [p.type for p in Script("self:signal:SIGUSR1 { } test:a { } bench:b { }").bundle.programs]
+    assert kinds == [ProgType.RAW_TRACEPOINT, ProgType.XDP, ProgType.XDP]
+
+
 @pytest.mark.parametrize(
     ("point", "period"),
     [
@@ -147,6 +157,12 @@ def _calls(text: str, **options: Any) -> str:
 @pytest.mark.parametrize(
     ("point", "message"),
     [
+        ("self", "expected self:signal:NAME, got 'self'"),
+        ("self:signal", "expected self:signal:NAME, got 'self:signal'"),
+        ("self:timer:SIGUSR1", "timer is not a supported trigger"),
+        ("self:signal:SIGKILL", "SIGKILL is not a supported signal"),
+        ("test", "test probes must have a name"),
+        ("bench:a:b", "bench probes must have a name"),
         ("begin:x", "begin takes no arguments, got 'x'"),
         ("interval", "expected interval:UNIT:N, got 0 parts after the name"),
         ("interval:s", "expected a time with its unit, got 's'"),
