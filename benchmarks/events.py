@@ -77,9 +77,8 @@ def main() -> int:
                     lost[tool.name] += missing
             middle = {name: statistics.median(t) for name, t in times.items()}
             medians = ", ".join(f"{name} {ns:,.0f} ns" for name, ns in middle.items())
-            print(
-                f"{body or '(empty)'}\n  {medians}; {describe_ratio(times['probee'], times['bpftrace'], goal)}"
-            )
+            ratio = describe_ratio(times["probee"], times["bpftrace"], goal)
+            print(f"{body or '(empty)'}\n  {medians}; {ratio}")
             if not body:
                 floors = middle
             elif all(middle[name] > floors[name] for name in floors):
