@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 
 MAGIC = 0xEB9F
 VERSION = 1
@@ -67,16 +67,12 @@ VLEN_MASK = 0xFFFFFF
 KIND_FLAG = 1 << 31
 
 
-class IntEncoding(IntFlag):
+class IntEncoding(IntEnum):
     """BTF_INT_SIGNED, _CHAR and _BOOL: encoding bits of an INT."""
 
     SIGNED = 1 << 0
     CHAR = 1 << 1
     BOOL = 1 << 2
-
-
-INT_SIGNED = 1 << 0
-"""Encoding bit of an INT."""
 
 
 class FuncLinkage(IntEnum):

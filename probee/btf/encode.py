@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.reader import Writer
-from .consts import HEADER_SIZE, INT_SIGNED, MAGIC, VERSION, Kind
+from .consts import HEADER_SIZE, KIND_SHIFT, MAGIC, VERSION, IntEncoding, Kind
 
 
 class BtfWriter:
@@ -25,14 +25,14 @@ class BtfWriter:
         return offset
 
     def _add(self, name: str, kind: Kind, vlen: int, size_or_type: int) -> int:
-        self._types.write_struct("III", self.add_string(name), kind << 24 | vlen, size_or_type)
+        self._types.write_struct("III", self.add_string(name), kind << KIND_SHIFT | vlen, size_or_type)
         self._count += 1
         return self._count
 
     def add_int(self, name: str, size: int, signed: bool) -> int:
         """An integer of `size` bytes."""
         added = self._add(name, Kind.INT, 0, size)
-        self._types.write_struct("I", (INT_SIGNED if signed else 0) << 24 | size * 8)
+        self._types.write_struct("I", (IntEncoding.SIGNED if signed else 0) << 24 | size * 8)
         return added
 
     def add_func_proto(self, returns: int, params: tuple[tuple[str, int], ...] = ()) -> int:

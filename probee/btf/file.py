@@ -13,7 +13,7 @@ from array import array
 
 from ..base.errors import FormatError
 from ..base.record import record
-from ..ctype.types import VOID, Func
+from ..ctype.types import VOID, Enum, Func
 from .consts import KIND_FLAG, KIND_MASK, KIND_SHIFT, VLEN_MASK, Kind
 from .decode import decode_type
 from .header import parse_header, parse_layout
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 32
 """References that may follow one another: as many as the kernel resolves (MAX_RESOLVE_DEPTH)."""
+
+
+_KINDS = {
+    "struct": (Kind.STRUCT,),
+    "union": (Kind.UNION,),
+    "enum": (Kind.ENUM, Kind.ENUM64),
+    "typedef": (Kind.TYPEDEF,),
+}
 
 
 @record
@@ -132,6 +140,25 @@ class Btf:
         if found is not None and not isinstance(found, Func):
             raise self.error(f"expected a prototype of the function {name}", 0)
         return found
+
+    def find_enum(self, constant: str) -> Enum | None:
+        """The first enum that has that constant, or None."""
+        for name_off in self._iter_strings(constant):
+            for id in self._iter_holders(name_off):
+                type = self.type(id) if self.record(id).kind in (Kind.ENUM, Kind.ENUM64) else None
+                if isinstance(type, Enum) and any(name == constant for name, _ in type.values):
+                    return type
+        return self.base.find_enum(constant) if self.base is not None else None
+
+    def find_known(self, kind: str, name: str) -> CType | None:
+        """`known_types` of `ctype.declare`: a type by C's own word for its kind, or "enumerator"."""
+        if kind == "enumerator":
+            return self.find_enum(name)
+        for wanted in _KINDS[kind]:
+            found = self.find_type(name, wanted)
+            if found is not None:
+                return found
+        return None
 
     def name(self, id: int) -> str:
         """The name of a type, "" if it has none."""
@@ -243,6 +270,18 @@ class Btf:
             strings = self.header.strings_end - self.header.strings
             index = self._index_made = build_index(self._words, strings, self._steps, self.path)
         return index
+
+    def _iter_holders(self, word: int) -> Iterator[int]:
+        """Ids of the types whose records hold `word`, in its place or another."""
+        wanted = word.to_bytes(4, "little" if self.header.little else "big")
+        start, end = self.header.types, self.header.types_end
+        last, at = 0, self._data.find(wanted, start, end)
+        while at >= 0:
+            found = self._first + self._index.number_around((at - start) // 4)
+            if not (at - start) & 3 and found != last:
+                yield found
+                last = found
+            at = self._data.find(wanted, at + 1, end)
 
     def _iter_strings(self, name: str) -> Iterator[int]:
         """Offsets at which the string section, and that of the base, has `name`."""

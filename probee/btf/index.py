@@ -12,7 +12,7 @@ All in the byte order of the machine that made it, whatever the order of the BTF
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_right
 
 from ..base.errors import FormatError
 from .consts import KIND_MASK, KIND_SHIFT, VLEN_MASK
@@ -64,10 +64,9 @@ class Index:
                 yield (at - self._names) // 4
             at = self.data.find(wanted, at + 1, self._end)
 
-    def number_at(self, offset: int) -> int:
-        """The number of the record that begins at word `offset`, or -1."""
-        number = bisect_left(self.offsets, offset)
-        return number if number < len(self) and self.offsets[number] == offset else -1
+    def number_around(self, offset: int) -> int:
+        """The number of the record that word `offset` is part of."""
+        return bisect_right(self.offsets, offset) - 1
 
 
 def build_index(types: memoryview, strings: int, steps: Steps, path: str) -> Index:

@@ -12,7 +12,7 @@ from .scope import Scope
 from .specifiers import ATTRIBUTES, QUALIFIERS, STORAGE, TAGS, TYPEOF, WORDS, Attributes, moded, type_of_words
 from .tags import tagged
 from .tokens import Cursor, Token, between, source_error
-from .types import UINT64, Array, CType, Func, Ptr, Void
+from .types import UINT64, Array, CType, Func, Ptr, Typedef, Void
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 48
 """Bytes that a type may have."""
+
+MOST_LINKS = 64
+"""Pointers, arrays, functions and typedefs that may lead from one to the next."""
 
 _ALIGNOF = frozenset(("_Alignof", "alignof", "__alignof__", "__alignof"))
 _OFFSETOF = frozenset(("offsetof", "__builtin_offsetof"))
@@ -133,13 +136,16 @@ class Parser:
         Where it declares a `param`, lengths needn't be constant, since arrays are pointers there.
         """
         cursor, attributes = self.cursor, specified.attributes.copy()
+        start = cursor.token
         name, wrap = self._direct(attributes, param)
         if cursor.token.text in ("asm", "__asm__", "__asm"):
             cursor.advance()
             cursor.pass_balanced()
         attributes.parse(cursor, self.alignment)
         type = moded(specified.type, attributes.mode) if attributes.mode else specified.type
-        return Declared(name, wrap(type), attributes)
+        type = wrap(type)
+        _check_chain(type, start)
+        return Declared(name, type, attributes)
 
     def _direct(self, attributes: Attributes, param: bool) -> tuple[Token | None, Wrap]:
         cursor = self.cursor
@@ -203,6 +209,7 @@ class Parser:
     def _made_array(self, of: CType, count: int, at: Token) -> CType:
         if isinstance(of, Func | Void) or not self.scope.is_complete(of):
             raise source_error(at.span, f"expected elements of a complete type, got {of}")
+        _check_chain(of, at)
         if of.size * count > LARGEST:
             raise source_error(at.span, f"this array has more than {LARGEST} bytes")
         return Array(of, count)
@@ -316,6 +323,18 @@ class Parser:
         numbers = [int(word) for word in words if word in ("1", "2", "4", "8", "16")]
         if numbers or "push" not in words:
             self.pack = numbers[0] if numbers else 0
+
+
+def _check_chain(type: CType, at: Token) -> None:
+    """Pointers to arrays of pointers to …, typedefs between them: what walks them must come to an end."""
+    for _ in range(MOST_LINKS):
+        if isinstance(type, Ptr | Typedef):
+            type = type.to
+        elif isinstance(type, Array | Func):
+            type = type.of if isinstance(type, Array) else type.returns
+        else:
+            return
+    raise source_error(at.span, f"expected at most {MOST_LINKS} pointers, arrays and typedefs in a row")
 
 
 def _same(type: CType) -> CType:

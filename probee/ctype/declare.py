@@ -74,9 +74,9 @@ def parse_declarations(
     """Parse C declarations. Raises SourceError.
 
     `known_types(kind, name)` gives types that the source doesn't define (a kind as in `Declarations`, or
-    "enumerator" for the enum that has the constant `name`). `include(name, quoted, source)` gives the file
-    that `#include "name"` (quoted) or `<name>` in `source` means, None for none. `defines` are macros by
-    name, whose text is read as that of `#define name text`.
+    "enumerator" for the enum that has the constant `name`). `include(name, form, source)` gives the file
+    that `source` includes (see `Preprocessor`), None for none. `defines` are macros by name, whose text is
+    read as that of `#define name text`.
     """
     macros = Macros({**_predefined(abi), **(defines or {})})
     scope = Scope(known_types, abi)

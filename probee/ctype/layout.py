@@ -67,20 +67,30 @@ def lay_out(
     for field in fields:
         if packed:
             field = replace(field, packed=True)
-        place, counted = _place(0 if kind == "union" else at, field, 8 * pack, abi)
-        at = place + (8 * field.type.size if field.bit_size is None else field.bit_size)
+        spot, counted = place(0 if kind == "union" else at, field, 8 * pack, abi)
+        at = spot + (8 * field.type.size if field.bit_size is None else field.bit_size)
         largest, end = max(largest, counted), max(end, at)
         # A bit-field without a name only moves those after it.
         if field.name or field.bit_size is None:
-            members.append(Member(field.name, field.type, place, field.bit_size or 0))
+            members.append(Member(field.name, field.type, spot, field.bit_size or 0))
     align = max(largest // 8, alignment)
     size = align_up(-(-end // 8), align)
     told = Struct("", size, tuple(members), kind).align
     return Layout(size, tuple(members), 0 if told == align else align)
 
 
-def _place(at: int, field: Field, pack: int, abi: Abi) -> tuple[int, int]:
-    """Place of a field that begins at `at` or after it, and the alignment it gives the whole."""
+def enum_layout(numbers: list[int], packed: bool) -> tuple[int, bool]:
+    """Bytes and sign of the integer that holds all constants of an enum, as gcc chooses it."""
+    is_signed = any(number < 0 for number in numbers)
+    bits = max([(n if n >= 0 else ~n).bit_length() + is_signed for n in numbers], default=1)
+    for size in (1, 2, 4) if packed else (4,):
+        if bits <= 8 * size:
+            return size, is_signed
+    return 8, is_signed
+
+
+def place(at: int, field: Field, pack: int, abi: Abi) -> tuple[int, int]:
+    """Place of a field at `at` or after it, and the alignment it gives the whole: all in bits, as `pack`."""
     natural = 8 * field.type.align
     asked = 8 * field.alignment
     if field.bit_size is None:

@@ -178,18 +178,20 @@ class Macros:
                 continue
             if token.text in arguments and token.kind == "name":
                 if after == "##":
-                    made += arguments[token.text] or [_nothing(use)]
+                    taken = arguments[token.text] or [_nothing(use)]
                 else:
                     if token.text not in expanded:
                         expanded[token.text] = self._expanded(arguments[token.text], use)
-                    made += expanded[token.text]
+                    taken = expanded[token.text]
+                made += _spaced(taken, token.spaced)
             else:
                 made.append(token.moved(use))
             at += 1
             self._count(len(made), use)
         self._count(len(made), use)
         self._left -= len(made) + 1
-        return [token.hiding(hidden) for token in made if token.kind != "nothing"]
+        kept = [token.hiding(hidden) for token in made if token.kind != "nothing"]
+        return _spaced(kept, use.spaced)
 
     def _count(self, made: int, use: Token) -> None:
         if made > self._left:
@@ -202,6 +204,15 @@ class Macros:
         tokens = self.expand(argument)
         self._depth -= 1
         return tokens
+
+
+def _spaced(tokens: list[Token], spaced: bool) -> list[Token]:
+    """`tokens`, the first of which stands apart, or not, as what it replaces."""
+    if not tokens or tokens[0].spaced == spaced:
+        return tokens
+    first = tokens[0].moved(tokens[0])
+    first.spaced = spaced
+    return [first, *tokens[1:]]
 
 
 def _nothing(use: Token) -> Token:

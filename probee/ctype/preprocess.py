@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..base.source import Span
     from .expressions import Value
 
-    Include: TypeAlias = Callable[[str, bool, Source], Source | None]
+    Include: TypeAlias = Callable[[str, str, Source], Source | None]
 
 MOST_INCLUDED = 64
 """Files that may include one another."""
@@ -40,8 +40,9 @@ class _File:
 class Preprocessor:
     """Expanded tokens of a source and of what it includes.
 
-    `include(name, quoted, source)` is the file that `#include "name"` (quoted) or `<name>` in `source`
-    means, None if there is none. Raises SourceError.
+    `include(name, form, source)` is the file that `source` means by "name" (form "quoted"), by <name>
+    ("angled"), or by an #include_next ("next": from the folder after its own); None if there is none.
+    Raises SourceError.
     """
 
     def __init__(self, source: Source, macros: Macros, include: Include | None = None) -> None:
@@ -126,13 +127,14 @@ class Preprocessor:
         if rest[0].kind != "string" and rest[0].text != "<":
             rest = self.macros.expand(rest)
         if rest and rest[0].kind == "string":
-            name, quoted = parse_string(rest[0]), True
+            name, form = parse_string(rest[0]), "quoted"
         elif len(rest) > 2 and rest[0].text == "<" and rest[-1].text == ">":
-            name, quoted = "".join(" " * t.spaced + t.text for t in rest[1:-1]), False
+            name, form = spell(rest[1:-1]), "angled"
         else:
             raise source_error(between(line[0], line[-1]), 'expected "file" or <file> after #include')
         span = between(line[0], line[-1])
-        found = self._include(name, quoted, file.source) if self._include else None
+        form = "next" if line[1].text == "include_next" else form
+        found = self._include(name, form, file.source) if self._include else None
         if found is None:
             raise source_error(span, f"'{name}' is not found")
         self._open(found, span)
@@ -164,6 +166,10 @@ class Preprocessor:
     def _other(self, file: _File, line: list[Token]) -> None:
         """#elif, #else and the like after a group that was taken."""
         self._check_open(file, line)
+        taken, ended, opened = file.conditions[-1]
+        if ended:
+            raise source_error(between(line[0], line[1]), f"#{line[1].text} after #else")
+        file.conditions[-1] = taken, line[1].text == "else", opened
         self._skip(file)
 
     def _endif(self, file: _File, line: list[Token]) -> None:
@@ -243,7 +249,8 @@ class Preprocessor:
             return self.macros.find(asked[0].text) is not None or asked[0].text == "__has_include"
         if word == "__has_include" and self._include is not None:
             text = spell(asked)
-            return self._include(text[1:-1], text[0] == '"', file.source) is not None
+            form = "quoted" if text[0] == '"' else "angled"
+            return self._include(text[1:-1], form, file.source) is not None
         return False
 
 

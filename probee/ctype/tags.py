@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.errors import FormatError
-from .layout import Field, lay_out
+from .layout import Field, enum_layout, lay_out
 from .members import strip_typedefs
 from .scope import constant_type
 from .specifiers import Attributes
@@ -174,7 +174,7 @@ def _enum(p: Parser, name: Token | None, attributes: Attributes, colon: bool) ->
             break
     cursor.expect("}", "to close the enum")
     attributes.parse(cursor, p.alignment)
-    size, is_signed = _enum_size([number for _, number in values], attributes.packed)
+    size, is_signed = enum_layout([number for _, number in values], attributes.packed)
     if isinstance(wanted, Int):
         size, is_signed = wanted.bytes, wanted.signed
     enum = Enum(key[1], size, is_signed, tuple(values))
@@ -203,13 +203,3 @@ def _enumerator(p: Parser, default: int) -> tuple[str, int]:
             raise source_error(name.span, f"constant '{name.text}' has more than 64 bits")
     p.scope.enumerators[name.text] = number, constant_type(number)
     return name.text, number
-
-
-def _enum_size(numbers: list[int], packed: bool) -> tuple[int, bool]:
-    """Bytes and sign of the integer that holds all constants, as gcc chooses it."""
-    is_signed = any(number < 0 for number in numbers)
-    bits = max([(n if n >= 0 else ~n).bit_length() + is_signed for n in numbers], default=1)
-    for size in (1, 2, 4) if packed else (4,):
-        if bits <= 8 * size:
-            return size, is_signed
-    return 8, is_signed

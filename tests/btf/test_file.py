@@ -146,6 +146,17 @@ def test_finding_by_name_and_kind() -> None:
     assert (btf.name(one), btf.name(0)) == ("list", "")
 
 
+def test_constants_of_enums_and_the_words_of_c(btf: Btf) -> None:
+    color, wide = btf.find_type("color", Kind.ENUM), btf.find_type("wide", Kind.ENUM64)
+    assert btf.find_enum("BLUE") == color
+    assert btf.find_known("enumerator", "TOP") == wide
+    assert btf.find_enum("value") is None
+    assert btf.find_known("enum", "wide") == wide
+    assert btf.find_known("typedef", "number_t") == Typedef("number_t", INT)
+    assert btf.find_known("struct", "node") is struct(btf, "node")
+    assert btf.find_known("union", "node") is None
+
+
 def test_a_name_that_is_there_twice_and_one_within_another() -> None:
     b = BtfBuilder()
     b.int("int", 4, 1)
@@ -201,6 +212,7 @@ def test_split_btf_goes_on_where_its_base_ends() -> None:
     assert list(btf.iter_named("node", Kind.STRUCT)) == [b.end - 1, 3]
     assert btf.type(3) is struct(base, "node")
     assert btf.find_function("doit") is base.find_function("doit")
+    assert btf.find_enum("BLUE") is base.find_enum("BLUE") is not None
     assert (btf.name(module), btf.end) == ("module_node", b.end)
     assert [t for _, t in btf.iter_tags(19)] == ["bpf_kfunc", "__sz"]
 
