@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from ..ctype.types import BOOL, INT64, UINT64, Bool, CType, Int, Ptr, Void
-from ..spec.values import Aggregate, Str, Tuple
+from ..ctype.types import BOOL, INT64, UINT64, Array, Bool, CType, Enum, Int, Ptr, Struct
+from ..spec.values import Str, Tuple, Username
 from . import tree
+from .check_access import (
+    check_block,
+    check_choice,
+    check_comptime,
+    check_field,
+    check_if,
+    check_index,
+    check_items,
+    check_offsetof,
+    check_record,
+    check_sizeof,
+    check_tuple_access,
+    in_space,
+)
 from .check_call import check_call
 from .constants import number_of, parameter_text
 from .names import did_you_mean
@@ -14,12 +28,16 @@ from .types import (
     arithmetic,
     describe,
     differ_signed,
+    element_of,
+    is_integer,
     is_number,
     is_scalar,
     is_signed,
     literal_type,
     merge,
     reads_as,
+    resolve,
+    settle,
 )
 from .written import written_type
 
@@ -95,9 +113,10 @@ def _unary(c: Checker, expr: tree.Unary) -> CType | None:
         if expr.operand.value > 1 << 63:
             c.error("negative value will underflow", expr.span)
         return literal_type(-expr.operand.value) if expr.operand.value else type
-    known = {"-", "~", "!"}
-    if expr.op not in known:
-        c.error(f"{'dereference' if expr.op == '*' else 'address-of'} is not supported yet", expr.span)
+    if expr.op == "*":
+        return _dereference(c, expr, type)
+    if expr.op not in ("-", "~", "!"):
+        c.error("address-of is not supported yet", expr.span)
         return None
     wrong = expr.op != "!" if isinstance(type, Bool) else not is_number(type)
     if wrong and not (expr.op == "!" and isinstance(type, Ptr)):
@@ -110,6 +129,22 @@ def _unary(c: Checker, expr: tree.Unary) -> CType | None:
     return INT64 if is_signed(type) else UINT64
 
 
+def _dereference(c: Checker, expr: tree.Unary, type: CType) -> CType | None:
+    bare = resolve(type)
+    if isinstance(bare, Int):
+        return UINT64
+    if isinstance(bare, Ptr):
+        if bare.to.size:
+            return in_space(element_of(bare.to), bare.space)
+        c.error(f"Can not dereference a pointer to '{bare.to}', whose size is not known.", expr.span)
+    elif isinstance(bare, Struct):
+        message = f"Can not dereference struct/union of type '{bare.name}'. It is not a pointer."
+        c.error(message, expr.span)
+    else:
+        c.error(f"The * operator can not be used on expressions of type '{describe(type)}'", expr.span)
+    return None
+
+
 def check_increment(c: Checker, expr: tree.Increment) -> CType | None:
     """Check `x++`, as a statement or a value."""
     target = expr.target
@@ -117,7 +152,7 @@ def check_increment(c: Checker, expr: tree.Increment) -> CType | None:
     if isinstance(target, tree.MapAccess):
         info = c.use_key(target)
         current = info.value
-        type = INT64 if down or (current is not None and is_signed(current)) else UINT64
+        type = _stepped(current, down)
         c.assign_map(info, type, expr)
         new = info.value
     else:
@@ -126,7 +161,7 @@ def check_increment(c: Checker, expr: tree.Increment) -> CType | None:
             return None
         local = c.checked.locals[target]
         current = local.type
-        type = INT64 if down or (current is not None and is_signed(current)) else UINT64
+        type = _stepped(current, down)
         if local.fixed and isinstance(local.type, Int):
             type = local.type
         c.assign_local(local, type, expr)
@@ -135,6 +170,13 @@ def check_increment(c: Checker, expr: tree.Increment) -> CType | None:
         c.types[target] = new
     c.types[expr] = type
     return type
+
+
+def _stepped(current: CType | None, down: bool) -> CType:
+    """What a variable is after `++` or `--`."""
+    if current is not None and isinstance(resolve(current), Ptr):
+        return current
+    return INT64 if down or (current is not None and is_signed(current)) else UINT64
 
 
 def _binary(c: Checker, expr: tree.Binary) -> CType | None:
@@ -155,11 +197,10 @@ def type_binary(c: Checker, node: tree.Node, op: str, left: tree.Expr, right: tr
         return BOOL
     if isinstance(one, Str) or isinstance(other, Str):
         return _compare_text(c, node, op, one, other)
-    if isinstance(one, Ptr) or isinstance(other, Ptr):
-        if op in COMPARISONS and is_scalar(one) and is_scalar(other):
-            return BOOL
-        _refuse(c, node, op, one, other)
-        return None
+    if isinstance(one, (Tuple, Array)) and isinstance(other, (Tuple, Array)):
+        return _compare_memory(c, node, op, one, other)
+    if isinstance(resolve(one), Ptr) or isinstance(resolve(other), Ptr):
+        return _pointers(c, node, op, one, other)
     if not (is_number(one) and is_number(other)):
         _refuse(c, node, op, one, other)
         return None
@@ -189,6 +230,43 @@ def _compare_text(c: Checker, node: tree.Node, op: str, one: CType, other: CType
     return BOOL
 
 
+def _compare_memory(c: Checker, node: tree.Node, op: str, one: CType, other: CType) -> CType | None:
+    """Tuples and records item by item, arrays of integers of one kind."""
+    if isinstance(one, Array) and isinstance(other, Array):
+        if op not in ("==", "!="):
+            c.error(f"The {op} operator cannot be used on arrays.", node.span)
+        elif one.count != other.count:
+            c.error("Only arrays of same size support comparison operators.", node.span)
+        elif not is_integer(one.of) or one.of != other.of:
+            c.error("Only arrays of same sized integer support comparison operators.", node.span)
+        else:
+            return BOOL
+    elif merge(one, other) is None:
+        message = f"Type mismatch for '{op}': comparing {describe(one)} with {describe(other)}"
+        c.error(message, node.span)
+    elif op not in ("==", "!="):
+        _refuse(c, node, op, one, other)
+    else:
+        return BOOL
+    return None
+
+
+def _pointers(c: Checker, node: tree.Node, op: str, one: CType, other: CType) -> CType | None:
+    """Pointers are compared, and moved by as many elements as a number says."""
+    left, right = resolve(one), resolve(other)
+    if op in COMPARISONS and is_scalar(one) and is_scalar(other):
+        if isinstance(left, Ptr) and isinstance(right, Ptr) and left.to != right.to:
+            c.warn(f"comparison of distinct pointer types: {left.to}, {right.to}", node.span)
+        return BOOL
+    if op in ("+", "-"):
+        if isinstance(left, Ptr) and is_number(right):
+            return left
+        if op == "+" and isinstance(right, Ptr) and is_number(left):
+            return right
+    _refuse(c, node, op, one, other)
+    return None
+
+
 def _check_divisor(
     c: Checker, node: tree.Node, op: str, left: tree.Expr, right: tree.Expr, one: CType, other: CType
 ) -> None:
@@ -206,21 +284,10 @@ def _ternary(c: Checker, expr: tree.Ternary) -> CType | None:
     condition = type_of(c, expr.condition)
     if condition is not None and not (is_scalar(condition) or reads_as(condition)):
         c.error(f"Invalid condition: {describe(condition)}", expr.condition.span)
-    one = condition if expr.then is None else type_of(c, expr.then)
-    other = type_of(c, expr.otherwise)
-    if one is None or other is None:
-        return one or other
-    if isinstance(one, Void) and isinstance(other, Void):
-        return one
-    merged = merge(reads_as(one) or one, reads_as(other) or other)
-    if merged is None or isinstance(one, Void) or isinstance(other, Void):
-        c.error(
-            "Branches must return the same type or compatible types: "
-            f"have '{describe(one)}' and '{describe(other)}'",
-            expr.span,
-        )
-        return None
-    return merged
+    if expr.then is None:
+        return check_choice(c, expr, condition, expr.condition, type_of(c, expr.otherwise), expr.otherwise)
+    one, other = type_of(c, expr.then), type_of(c, expr.otherwise)
+    return check_choice(c, expr, one, expr.then, other, expr.otherwise)
 
 
 def _cast(c: Checker, expr: tree.Cast) -> CType | None:
@@ -228,24 +295,41 @@ def _cast(c: Checker, expr: tree.Cast) -> CType | None:
     wanted = written_type(c, expr.type)
     if source is None or wanted is None:
         return wanted
-    if isinstance(wanted, Str) and isinstance(source, Str):
-        return wanted
-    if isinstance(wanted, (Int, Bool, Ptr)) and (is_scalar(source) or reads_as(source)):
+    wanted = _sized(c, expr, wanted, source)
+    if wanted is None or _casts(source, resolve(wanted)):
         return wanted
     c.error(f'Cannot cast from "{describe(source)}" to "{describe(wanted)}"', expr.span)
     return None
 
 
-def _tuple(c: Checker, expr: tree.TupleExpr) -> CType | None:
-    types = [type_of(c, item) for item in expr.items]
-    known = [reads_as(t) or t for t in types if t is not None]
-    if len(known) != len(types):
+def _sized(c: Checker, expr: tree.Cast, wanted: CType, source: CType) -> CType | None:
+    """The type of a cast; `(uint8[])x` has as many elements as `x` has."""
+    if not isinstance(wanted, Array) or wanted.count:
+        return wanted
+    if not wanted.of.size or source.size % wanted.of.size:
+        message = "the element size is incompatible with the cast integer size"
+        c.error(f"Cannot determine array size: {message}", expr.span)
         return None
-    for item, type in zip(expr.items, known, strict=True):
-        if isinstance(type, (Aggregate, Void)):
-            c.error(f"Map type {type} cannot exist inside a tuple.", item.span)
-            return None
-    return Tuple(tuple(known))
+    return Array(wanted.of, source.size // wanted.of.size)
+
+
+def _casts(source: CType, wanted: CType) -> bool:
+    """True if a value of `source` can be made one of `wanted`."""
+    number = is_scalar(source) or reads_as(source) is not None
+    if isinstance(wanted, Array) and isinstance(resolve(wanted.of), (Int, Bool)):
+        if number:
+            return wanted.size in (1, 2, 4, 8) and wanted.size >= settle(reads_as(source) or source).size
+        return isinstance(source, (Str, Array)) and wanted.size == source.size
+    if isinstance(wanted, (Str, Tuple)):
+        return merge(wanted, source) is not None
+    if isinstance(wanted, Int) and isinstance(source, Array):
+        return wanted.size == source.size
+    return number and isinstance(wanted, (Int, Enum, Bool, Ptr, Username))
+
+
+def _tuple(c: Checker, expr: tree.TupleExpr) -> CType | None:
+    items = check_items(c, expr.items, "a tuple")
+    return Tuple(items) if items is not None else None
 
 
 def _call(c: Checker, expr: tree.Call | tree.Identifier) -> CType | None:
@@ -267,17 +351,17 @@ _EXPRESSIONS: dict[type, Callable[[Checker, Any], CType | None]] = {
     tree.TupleExpr: _tuple,
     tree.Call: _call,
     tree.Identifier: _call,
+    tree.TupleAccess: check_tuple_access,
+    tree.FieldAccess: check_field,
+    tree.Index: check_index,
+    tree.RecordExpr: check_record,
+    tree.SizeOf: check_sizeof,
+    tree.OffsetOf: check_offsetof,
+    tree.Comptime: check_comptime,
+    tree.BlockExpr: check_block,
+    tree.IfExpr: check_if,
 }
 
 _SPELLING: dict[type, str] = {
-    tree.FieldAccess: "access to a field",
-    tree.TupleAccess: "access to an element of a tuple",
-    tree.Index: "an index",
-    tree.RecordExpr: "a record",
-    tree.SizeOf: "sizeof",
-    tree.OffsetOf: "offsetof",
     tree.TypeInfo: "typeinfo",
-    tree.Comptime: "comptime",
-    tree.BlockExpr: "a block as a value",
-    tree.IfExpr: "if as a value",
 }

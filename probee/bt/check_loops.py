@@ -69,6 +69,7 @@ def _bound(c: Checker, bound: tree.Expr, which: str) -> CType | None:
 
 def check_unroll(c: Checker, statement: tree.Unroll) -> None:
     """`unroll(n) { }`"""
+    c.type_of(statement.count)
     count = number_of(c, statement.count)
     if count is None:
         c.error("invalid unroll value", statement.span)

@@ -72,6 +72,10 @@ def _if(c: Checker, statement: tree.If) -> None:
     # In a loop, since `else if` may go on for hundreds of times.
     while True:
         check_predicate(c, statement.condition)
+        known = c.checked.known(statement.condition)
+        if known is not None:
+            _scoped(c, statement.then if known else statement.otherwise)
+            return
         _scoped(c, statement.then)
         following = next_if(statement)
         if following is None:

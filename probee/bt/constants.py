@@ -9,7 +9,20 @@ from .literals import LiteralError, parse_integer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .check import Checker
+
+_TRUTHS: dict[str, Callable[[int, int], bool]] = {
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "&&": lambda a, b: bool(a and b),
+    "||": lambda a, b: bool(a or b),
+}
 
 _OPS = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor", "<<": "shl"}
 
@@ -25,10 +38,34 @@ def number_of(c: Checker, expr: object) -> int | None:
     if isinstance(expr, tree.Unary) and expr.op == "-":
         value = number_of(c, expr.operand)
         return None if value is None else -value
-    if isinstance(expr, tree.Binary) and expr.op in _OPS:
+    if isinstance(expr, tree.Unary) and expr.op == "!":
+        value = number_of(c, expr.operand)
+        return None if value is None else int(not value)
+    if isinstance(expr, tree.Binary):
         left, right = number_of(c, expr.left), number_of(c, expr.right)
-        return None if left is None or right is None else compute(_OPS[expr.op], left, right, S64)
+        return None if left is None or right is None else _combine(expr.op, left, right)
+    if isinstance(expr, (tree.SizeOf, tree.OffsetOf, tree.Comptime)):
+        return c.checked.numbers.get(expr)
+    if isinstance(expr, tree.Ternary):
+        return _chosen(c, expr)
     return None
+
+
+def _combine(op: str, left: int, right: int) -> int | None:
+    if op in _OPS:
+        return compute(_OPS[op], left, right, S64)
+    if op in _TRUTHS:
+        return int(_TRUTHS[op](left, right))
+    return None
+
+
+def _chosen(c: Checker, expr: tree.Ternary) -> int | None:
+    condition = number_of(c, expr.condition)
+    if condition is None:
+        return None
+    if not condition:
+        return number_of(c, expr.otherwise)
+    return condition if expr.then is None else number_of(c, expr.then)
 
 
 def _parameter(c: Checker, expr: tree.Positional) -> int | None:

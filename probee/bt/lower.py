@@ -3,7 +3,9 @@
 lower.py         a program and its statements
 lower_expr.py    numbers: into values
 lower_arith.py   operators on them
-lower_memory.py  text, tuples and keys: into memory
+lower_memory.py  text, tuples, arrays and keys: into memory
+lower_access.py  fields and elements, of memory and behind pointers
+lower_copy.py    copying and comparing what lies in memory
 lower_maps.py    reading and changing variables
 lower_loops.py   loops
 """
@@ -76,6 +78,14 @@ class Lowerer(Emitter):
     def number(self, expr: tree.Expr) -> Value:
         """The number that an expression is."""
         return lower_value(self, expr)
+
+    def into(self, expr: tree.Expr, place: Place) -> None:
+        """Put the value of `expr`, which is no number, at `place`."""
+        lower_into(self, expr, place)
+
+    def constant(self, expr: tree.Expr) -> int | None:
+        """The number that `expr` is known to be."""
+        return self.checked.numbers.get(expr)
 
     def body(self, statements: tuple[tree.Stmt, ...]) -> None:
         """The statements of a block."""
@@ -226,6 +236,10 @@ def _if(s: Lowerer, statement: tree.If) -> None:
     following: tree.If | None = statement
     while following is not None:
         statement = following
+        known = s.checked.known(statement.condition)
+        if known is not None:
+            _known_if(s, statement, known)
+            break
         b.span = statement.span
         then, otherwise = b.new_block(), b.new_block()
         b.branch(lower_value(s, statement.condition), then, otherwise if statement.otherwise else done)
@@ -235,10 +249,16 @@ def _if(s: Lowerer, statement: tree.If) -> None:
         if statement.otherwise:
             b.place(otherwise)
         following = next_if(statement)
-    if statement.otherwise:
-        lower_body(s, statement.otherwise)
-        b.jump(done)
+    else:
+        if statement.otherwise:
+            lower_body(s, statement.otherwise)
+    b.jump(done)
     b.place(done)
+
+
+def _known_if(s: Lowerer, statement: tree.If, known: bool) -> None:
+    """`if comptime condition { }`"""
+    lower_body(s, statement.then if known else statement.otherwise)
 
 
 def _jump(s: Lowerer, statement: tree.Jump) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from ..base.bits import align_up
 from ..ctype.types import BOOL as TRUTH
-from ..ctype.types import Bool, CType
-from ..funcs.emit import in_register
+from ..ctype.types import Bool, CType, Ptr
+from ..funcs.emit import ROOM, Place, in_memory, in_register
 from ..ir.types import BOOL, S64, U64, IntType
 from ..spec.values import Str
 from . import tree
+from .lower_access import lower_access, memory_of, move_pointer, step_of
 from .lower_arith import combine
+from .lower_copy import equal_values
 from .lower_maps import increment_map, read_map
 from .lower_memory import equal_texts
-from .types import LOGICAL
+from .types import COMPARISONS, LOGICAL, resolve
 from .walk import walk
 
 TYPE_CHECKING = False
@@ -32,9 +35,9 @@ def lower_value(s: Lowerer, expr: tree.Expr) -> Value:
 
 
 def has_effect(s: Lowerer, node: object) -> bool:
-    """True if computing an expression changes something."""
+    """True if computing an expression changes something, or does not always come to its end."""
     for part in walk(node):
-        if isinstance(part, tree.Increment):
+        if isinstance(part, (tree.Increment, tree.Stmt)):
             return True
         found = s.checked.calls.get(part)
         if found is not None and found[0].effect:
@@ -70,6 +73,8 @@ def _call(s: Lowerer, expr: tree.Call | tree.Identifier) -> Value:
 
 def _unary(s: Lowerer, expr: tree.Unary) -> Value:
     b = s.b
+    if expr.op == "*":
+        return lower_access(s, expr)
     operand = lower_value(s, expr.operand)
     type = in_register(s.expect(expr))
     if expr.op == "!":
@@ -88,7 +93,8 @@ def _increment(s: Lowerer, expr: tree.Increment) -> Value:
     assert local.type is not None
     old = s.read_local(local)
     wide = _wide(local.type)
-    new = s.b.op("add" if expr.op == "++" else "sub", s.b.ext(old, wide), 1, wide)
+    step = step_of(local.type)
+    new = s.b.op("add" if expr.op == "++" else "sub", s.b.ext(old, wide), step, wide)
     s.write_local(local, new)
     return s.read_local(local) if expr.prefix else old
 
@@ -106,11 +112,18 @@ def lower_binary(s: Lowerer, op: str, left: tree.Expr, right: tree.Expr, type: C
     if op in LOGICAL:
         return _logical(s, op, left, right)
     one, other = s.expect(left), s.expect(right)
-    if isinstance(one, Str):
-        equal = equal_texts(s, left, right)
+    if in_memory(one):
+        equal = equal_texts(s, left, right) if isinstance(one, Str) else _equal(s, left, right)
         return equal if op == "==" else s.b.compare("eq", equal, 0)
     first = lower_value(s, left)
-    return combine(s, op, first, lower_value(s, right), one, other)
+    second = lower_value(s, right)
+    if op not in COMPARISONS and (isinstance(resolve(one), Ptr) or isinstance(resolve(other), Ptr)):
+        return move_pointer(s, op, first, second, one, other)
+    return combine(s, op, first, second, one, other)
+
+
+def _equal(s: Lowerer, left: tree.Expr, right: tree.Expr) -> Value:
+    return equal_values(s, memory_of(s, left), memory_of(s, right))
 
 
 def _logical(s: Lowerer, op: str, left: tree.Expr, right: tree.Expr) -> Value:
@@ -146,7 +159,38 @@ def _ternary(s: Lowerer, expr: tree.Ternary) -> Value:
     return b.read(name, type)
 
 
+def _choice(s: Lowerer, expr: tree.IfExpr) -> Value:
+    known = s.checked.known(expr.condition)
+    if known is not None:
+        return lower_value(s, expr.then if known else expr.otherwise)
+    b = s.b
+    type = in_register(s.types.get(expr, TRUTH))
+    then, otherwise, done = b.new_block(), b.new_block(), b.new_block()
+    name = f"choice {id(done)}"
+    b.branch(lower_value(s, expr.condition), then, otherwise)
+    for block, value in ((then, expr.then), (otherwise, expr.otherwise)):
+        b.place(block)
+        b.write(name, b.ext(lower_value(s, value), type))
+        b.jump(done)
+    b.place(done)
+    return b.read(name, type)
+
+
+def _block(s: Lowerer, expr: tree.BlockExpr) -> Value:
+    s.body(expr.body)
+    return lower_value(s, expr.value) if expr.value is not None else s.b.const(0, U64)
+
+
+def _known(s: Lowerer, expr: tree.SizeOf | tree.OffsetOf | tree.Comptime) -> Value:
+    return s.b.const(s.checked.numbers[expr], in_register(s.expect(expr)))
+
+
 def _cast(s: Lowerer, expr: tree.Cast) -> Value:
+    source = s.expect(expr.operand)
+    if in_memory(source):
+        memory = s.b.slot(align_up(source.size + ROOM, 8))
+        s.into(expr.operand, Place(memory, 0, source))
+        return s.b.load(memory, in_register(s.expect(expr)))
     value = lower_value(s, expr.operand)
     type = s.expect(expr)
     if isinstance(type, Bool):
@@ -167,4 +211,12 @@ _EXPRESSIONS: dict[type, Callable[[Lowerer, Any], Value]] = {
     tree.Cast: _cast,
     tree.Call: _call,
     tree.Identifier: _call,
+    tree.TupleAccess: lower_access,
+    tree.FieldAccess: lower_access,
+    tree.Index: lower_access,
+    tree.IfExpr: _choice,
+    tree.BlockExpr: _block,
+    tree.SizeOf: _known,
+    tree.OffsetOf: _known,
+    tree.Comptime: _known,
 }

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from .lower import Lowerer
     from .names import Local
 
-_BUDGETS = (150_000, 2_000, 200)
+_BUDGETS = (400_000, 8_000, 800)
 """Instructions that a verifier without may_goto is made to walk for a loop, by the loops around it."""
 
-_BRANCH = 24
+_BRANCH = 50
 """What a branch costs of them: 8192 ways may be waiting to be walked (BPF_COMPLEXITY_LIMIT_JMP_SEQ)."""
 
 _WALKABLE = 900_000
@@ -48,6 +48,7 @@ class Rounds:
 
     def __init__(self, s: Lowerer, node: tree.While | tree.ForRange, most: int | None = None) -> None:
         self.s = s
+        self.span = node.span
         self.most = most  # how often the loop goes round, where that is known
         self.by_kernel = s.unit.target.have("may_goto")
         self.name = f"rounds {id(self)}"
@@ -72,6 +73,7 @@ class Rounds:
     def close(self) -> None:
         """Go round, and on after the loop."""
         b = self.s.b
+        b.span = self.span
         own = self.s.cost + self._count()
         budget = _BUDGETS[min(len(self.s.loops), len(_BUDGETS) - 1)]
         limit = max(budget // own, _FEWEST)
@@ -94,7 +96,8 @@ class Rounds:
 
     def _count(self) -> int:
         values = [value for block in self.s.b.function.blocks[self.start :] for value in block.values]
-        return len(values) + _BRANCH * sum(value.op == "br" for value in values) + 1
+        decided = self.most is not None  # the verifier knows where the head's own branch goes
+        return len(values) + _BRANCH * (sum(value.op == "br" for value in values) - decided) + 1
 
     def _end_early(self, spent: Block) -> None:
         b = self.s.b

@@ -1,14 +1,17 @@
-"""Text, tuples and keys into memory: built where they are wanted, never copied on the way."""
+"""Text, tuples, arrays and keys into memory: built where they are wanted, never copied on the way."""
 
 from __future__ import annotations
 
 from ..base.bits import align_up
 from ..ctype.types import CType
-from ..funcs.emit import ROOM, Place, in_memory, in_register
+from ..funcs.emit import ROOM, Place, in_memory
 from ..funcs.text import copy_text, equal_constant, equal_text, store_text
-from ..ir.types import VALUE
+from ..ir.types import VALUE, int_type
 from ..spec.values import Str, Tuple
 from . import tree
+from .lower_access import access_into, memory_of
+from .lower_copy import copy_value
+from .types import is_signed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,31 +52,6 @@ def _variable(s: Lowerer, expr: tree.Variable, place: Place) -> None:
     copy_value(s, place, s.memory_of(local), 0, local.type)
 
 
-def copy_value(s: Lowerer, place: Place, source: Value, offset: int, type: CType) -> None:
-    """Copy text or a tuple of `type` from memory to `place`, whose type may be wider."""
-    if isinstance(type, Str):
-        copy_text(s.b, place, source, offset, type.size)
-    elif type == place.type:
-        s.b.copy(place.pointer, source, type.size, place.offset, offset)
-    else:
-        assert isinstance(type, Tuple)
-        assert isinstance(place.type, Tuple)
-        for item, at, wider, to in zip(
-            type.items, type.offsets, place.type.items, place.type.offsets, strict=True
-        ):
-            _copy_item(
-                s, Place(place.pointer, place.offset + to, wider, place.clean), source, offset + at, item
-            )
-
-
-def _copy_item(s: Lowerer, place: Place, source: Value, offset: int, type: CType) -> None:
-    if in_memory(type):
-        copy_value(s, place, source, offset, type)
-    else:
-        value = s.b.load(source, in_register(type), offset)
-        s.b.store(place.pointer, value, place.type.size, place.offset)
-
-
 def _map(s: Lowerer, expr: tree.MapAccess, place: Place) -> None:
     b = s.b
     stored = s.unit.variables[expr.name]
@@ -103,7 +81,28 @@ def _ternary(s: Lowerer, expr: tree.Ternary, place: Place) -> None:
     b.place(done)
 
 
-def _tuple(s: Lowerer, expr: tree.TupleExpr, place: Place) -> None:
+def _block(s: Lowerer, expr: tree.BlockExpr, place: Place) -> None:
+    s.body(expr.body)
+    if expr.value is not None:
+        lower_into(s, expr.value, place)
+
+
+def _if(s: Lowerer, expr: tree.IfExpr, place: Place) -> None:
+    known = s.checked.known(expr.condition)
+    if known is not None:
+        lower_into(s, expr.then if known else expr.otherwise, place)
+        return
+    b = s.b
+    then, otherwise, done = b.new_block(), b.new_block(), b.new_block()
+    b.branch(s.number(expr.condition), then, otherwise)
+    for block, value in ((then, expr.then), (otherwise, expr.otherwise)):
+        b.place(block)
+        lower_into(s, value, place)
+        b.jump(done)
+    b.place(done)
+
+
+def _tuple(s: Lowerer, expr: tree.TupleExpr | tree.RecordExpr, place: Place) -> None:
     assert isinstance(place.type, Tuple)
     fill_items(s, expr.items, place, place.type)
 
@@ -123,8 +122,16 @@ def _has_gaps(type: Tuple) -> bool:
 
 
 def _cast(s: Lowerer, expr: tree.Cast, place: Place) -> None:
-    # To text of another length.
-    own = s.expect(expr)
+    own, source = s.expect(expr), s.expect(expr.operand)
+    if not in_memory(source):
+        # The bytes of a number, as the machine keeps them.
+        wide = int_type(own.size, is_signed(source))
+        s.b.store(place.pointer, s.b.ext(s.number(expr.operand), wide), own.size, place.offset)
+        return
+    if not isinstance(own, Str):
+        pointer, offset, type = memory_of(s, expr.operand)
+        s.b.copy(place.pointer, pointer, min(own.size, type.size), place.offset, offset)
+        return
     if own.size >= place.type.size:
         lower_into(s, expr.operand, place)
         return
@@ -142,6 +149,13 @@ _INTO: dict[type, Callable[[Lowerer, Any, Place], None]] = {
     tree.Ternary: _ternary,
     tree.TupleExpr: _tuple,
     tree.Cast: _cast,
+    tree.RecordExpr: _tuple,
+    tree.TupleAccess: access_into,
+    tree.FieldAccess: access_into,
+    tree.Index: access_into,
+    tree.Unary: access_into,
+    tree.BlockExpr: _block,
+    tree.IfExpr: _if,
 }
 
 

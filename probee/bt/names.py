@@ -75,3 +75,9 @@ class Checked:
         self.texts: dict[tree.Node, bytes] = {}
         self.names: dict[tree.Probe, set[str]] = {}
         self.warnings: list[Diagnostic] = []
+
+    def known(self, condition: tree.Expr) -> bool | None:
+        """What `if comptime condition` is, of which the branch that is not taken is not looked at."""
+        if not isinstance(condition, tree.Comptime) or condition not in self.numbers:
+            return None
+        return bool(self.numbers[condition])

@@ -8,7 +8,7 @@ that repeating it over a script comes to rest.
 from __future__ import annotations
 
 from ..base.record import record
-from ..ctype.types import BOOL, INT64, UINT64, Bool, CType, Enum, Int, Ptr, Typedef
+from ..ctype.types import BOOL, INT64, UINT64, Array, Bool, CType, Enum, Int, Ptr, Typedef
 from ..spec.values import Avg, Count, Max, Min, Str, Sum, Timestamp, Tuple
 
 COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
@@ -44,6 +44,16 @@ def resolve(type: CType) -> CType:
     """`type` with the names of typedefs taken off."""
     while isinstance(type, Typedef):
         type = type.to
+    return type
+
+
+def element_of(type: CType) -> CType:
+    """What a field or an element of `type` is as a value: an array of char is text."""
+    bare = resolve(type)
+    if isinstance(bare, Array) and bare.count:
+        of = resolve(bare.of)
+        if isinstance(of, Int) and of.bytes == 1 and of.name == "char":
+            return Str(bare.count)
     return type
 
 
@@ -87,7 +97,7 @@ def merge(current: CType | None, new: CType) -> CType | None:
     if isinstance(current, Tuple) and isinstance(new, Tuple):
         return _merge_tuples(current, new)
     if isinstance(current, Ptr) and isinstance(new, Ptr):
-        return current if current.to == new.to else None
+        return (current if current.space else new) if current.to == new.to else None
     if isinstance(current, Timestamp) and isinstance(new, Timestamp):
         return current
     return None

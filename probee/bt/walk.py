@@ -31,6 +31,13 @@ def next_if(statement: tree.If) -> tree.If | None:
     return others[0] if len(others) == 1 and isinstance(others[0], tree.If) else None
 
 
+def ends(node: tree.Expr) -> bool:
+    """True for a block that is left by a jump, and so gives no value."""
+    if not isinstance(node, tree.BlockExpr) or node.value is not None or not node.body:
+        return False
+    return isinstance(node.body[-1], tree.Jump)
+
+
 def find_too_deep(node: object) -> tree.Node | None:
     """A node that is more than MAX_DEPTH below `node`, or None; a run of `else if` is one level."""
     stack: list[tuple[object, int]] = [(node, 0)]

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from ..ctype.types import BOOL, VOID, CType, Int, Ptr
-from ..spec.values import Str
+from ..ctype.types import BOOL, VOID, Array, CType, Int, Ptr
+from ..spec.values import Buffer, Str, Username
+from . import tree
 from .names import did_you_mean
+from .types import settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import tree
     from .check import Checker
 
-_TYPES: dict[str, CType] = {"bool": BOOL, "void": VOID}
+_TYPES: dict[str, CType] = {"bool": BOOL, "void": VOID, "username_t": Username()}
 _TYPES.update({str(t): t for t in (Int(n, s) for n in (1, 2, 4, 8) for s in (True, False))})
 _TYPES.update({"int": Int(4, True), "uint": Int(4, False), "char": Int(1, True, "char")})
 
 
 def written_type(c: Checker, name: tree.TypeName) -> CType | None:
     """The type that `name` is; None, and an error, where it is none that is known."""
-    if name.typeof is not None or name.dims:
-        c.error("this kind of type is not supported yet", name.span)
-        return None
-    if name.base == "string" and not name.pointers:
-        return Str(name.length if name.length is not None else c.max_strlen)
-    found = _TYPES.get(name.base)
+    found = _base_type(c, name)
     if found is None:
-        c.error(f'Cannot resolve unknown type "{name.base}"', name.span, did_you_mean(name.base, _TYPES))
         return None
     for _ in range(name.pointers):
         found = Ptr(found)
+    for count in reversed(name.dims):
+        found = Array(found, count)
+    return found
+
+
+def _base_type(c: Checker, name: tree.TypeName) -> CType | None:
+    if name.typeof is not None:
+        of = name.typeof
+        found = written_type(c, of) if isinstance(of, tree.TypeName) else c.type_of(of)
+        return settle(found) if found is not None else None
+    if name.base == "string":
+        return Str(name.length if name.length is not None else c.max_strlen)
+    if name.base == "buffer" and name.length is not None:
+        return Buffer(name.length)
+    found = _TYPES.get(name.base)
+    if found is None:
+        c.error(f'Cannot resolve unknown type "{name.base}"', name.span, did_you_mean(name.base, _TYPES))
     return found

@@ -23,6 +23,7 @@ _SCRIPTS = {
     "$i = 0; while ($i < 3) { $i++; print($i); }": [1, 2, 3],
     "$i = 9; while ($i) { $i--; if $i % 2 == 0 { continue; } if $i < 3 { break; } print($i); }": [7, 5, 3],
     "$i = 0; while (true) { if $i > 3 { print($i); return; } $i += 2; }": [4],
+    "$i = 0; while ($i < 100) { $i++; for $j : 0..50 { @s += $j; } } print((uint64)@s);": [122500],
     "while (false) { print(1); } print(2);": [2],
     '$i = 0; while ($i < 2000) { $i++; @s += $i; } print($i); printf("%d", @s);': [2000, 2001000],
     "$n = (uint64)0; for $i : 0..60 { for $j : 0..60 { $n += $j; } } print($n);": [106200],
@@ -84,7 +85,7 @@ def test_may_goto_ends_loops() -> None:
         ("for $i : 0..2 { } print($i);", "$i", "Undefined or undeclared variable: $i"),
         ("unroll(0) { }", "unroll(0) { }", "unroll minimum value is 1"),
         ("unroll(101) { }", "unroll(101) { }", "unroll maximum value is 100"),
-        ("unroll(@x) { @x = 1; }", "unroll(@x) { @x = 1; }", "invalid unroll value"),
+        ("unroll(pid) { @x = 1; }", "unroll(pid) { @x = 1; }", "invalid unroll value"),
         ('while ((1, "a")) { }', '(1, "a")', "expected a condition, got a tuple"),
     ],
 )

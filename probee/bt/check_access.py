@@ -1,0 +1,241 @@
+"""Types of what is inside of something: fields, elements; and of sizes, offsets, blocks."""
+
+from __future__ import annotations
+
+from ..base.record import replace
+from ..ctype.types import INT8, UINT64, VOID, Array, CType, Ptr, Struct, Void
+from ..spec.values import Aggregate, Str, Tuple
+from . import tree
+from .constants import number_of
+from .members import find_field, find_member
+from .names import did_you_mean
+from .types import (
+    describe,
+    element_of,
+    is_integer,
+    is_scalar,
+    is_signed,
+    literal_type,
+    merge,
+    reads_as,
+    resolve,
+)
+from .walk import ends
+from .written import written_type
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .check import Checker
+
+
+def check_tuple_access(c: Checker, expr: tree.TupleAccess) -> CType | None:
+    """`x.0`"""
+    type = c.type_of(expr.operand)
+    return _element(c, expr, type, expr.index) if type is not None else None
+
+
+def _element(c: Checker, node: tree.Expr, type: CType, index: int) -> CType | None:
+    if not isinstance(type, Tuple):
+        c.error(f"Can not access index '{index}' on expression of type '{describe(type)}'", node.span)
+        return None
+    if index >= len(type.items):
+        message = f"Invalid tuple index: {index}. Found {len(type.items)} elements in tuple."
+        c.error(message, node.span)
+        return None
+    return type.items[index]
+
+
+def check_field(c: Checker, expr: tree.FieldAccess) -> CType | None:
+    """`x.name` of a record or struct, and of what a pointer points to"""
+    type = c.type_of(expr.operand)
+    if type is None:
+        return None
+    type = resolve(type)
+    space = ""
+    while isinstance(type, Ptr):
+        space = type.space or space
+        type = resolve(type.to)
+    if isinstance(type, Tuple) and type.names:
+        if expr.name not in type.names:
+            hint = did_you_mean(expr.name, type.names)
+            c.error(f"Record does not contain a field named '{expr.name}'", expr.span, hint)
+            return None
+        return find_field(type, expr.name)[1]
+    if not isinstance(type, Struct) or not type.size:
+        c.error(f"Can not access field '{expr.name}' on expression of type '{describe(type)}'", expr.span)
+        return None
+    member = find_member(type, expr.name)
+    if member is None:
+        hint = did_you_mean(expr.name, [m.name for m in type.members])
+        message = f"Struct/union of type '{type}' does not contain a field named '{expr.name}'"
+        c.error(message, expr.span, hint)
+        return None
+    return in_space(element_of(member.type), space)
+
+
+def in_space(type: CType, space: str) -> CType:
+    """What is read from a space points into the same, unless it says otherwise."""
+    if isinstance(type, Ptr) and not type.space and space:
+        return replace(type, space=space)
+    return type
+
+
+def check_index(c: Checker, expr: tree.Index) -> CType | None:
+    """`x[i]` of an array, text or tuple, and of what a pointer points to"""
+    type = c.type_of(expr.operand)
+    by = c.type_of(expr.index)
+    if type is None or by is None:
+        return None
+    type = resolve(type)
+    number = number_of(c, expr.index)
+    if number is not None:
+        c.checked.numbers[expr.index] = number
+    if isinstance(type, Tuple):
+        if number is None or not isinstance(expr.index, tree.Integer):
+            c.error("Array-style access for tuples only valid for integer literals", expr.span)
+            return None
+        return _element(c, expr, type, number)
+    if not is_integer(reads_as(by) or by) or (number is None and is_signed(by)) or (number or 0) < 0:
+        message = "The array index operator [] only accepts non-negative integer indices."
+        c.error(f"{message} Got: {describe(by)}", expr.span)
+        return None
+    return _indexed(c, expr, type, number)
+
+
+def _indexed(c: Checker, expr: tree.Index, type: CType, number: int | None) -> CType | None:
+    if isinstance(type, Ptr):
+        if not type.to.size:
+            message = "The array index operator [] cannot be used on a pointer to an unsized type (void *)."
+            c.error(message, expr.span)
+            return None
+        return in_space(element_of(type.to), type.space)
+    if not isinstance(type, (Array, Str)):
+        message = "The array index operator [] can only be used on arrays and pointers"
+        c.error(f"{message}, found {describe(type)}.", expr.span)
+        return None
+    count = type.count if isinstance(type, Array) else type.size
+    if number is not None and number >= count:
+        c.error(f"the index {number} is out of bounds for array of size {count}", expr.span)
+        return None
+    return element_of(type.of) if isinstance(type, Array) else INT8
+
+
+def check_record(c: Checker, expr: tree.RecordExpr) -> CType | None:
+    """`(x=1, y=2)`"""
+    items = check_items(c, expr.items, "a record")
+    return Tuple(items, expr.names) if items is not None else None
+
+
+def check_items(c: Checker, items: tuple[tree.Expr, ...], whole: str) -> tuple[CType, ...] | None:
+    """The types of the elements of a tuple or record, None where one is not known."""
+    types = [c.type_of(item) for item in items]
+    known = [reads_as(t) or t for t in types if t is not None]
+    if len(known) != len(types):
+        return None
+    for item, type in zip(items, known, strict=True):
+        if isinstance(type, (Aggregate, Void)):
+            c.error(f"Map type {type} cannot exist inside {whole}.", item.span)
+            return None
+    return tuple(known)
+
+
+# ---- sizes
+
+
+def type_named(c: Checker, of: tree.Expr | tree.TypeName) -> CType | None:
+    """The type that `sizeof` and the like are asked about, which is not computed."""
+    return written_type(c, of) if isinstance(of, tree.TypeName) else c.type_of(of)
+
+
+def check_sizeof(c: Checker, expr: tree.SizeOf) -> CType | None:
+    """`sizeof(type)`, `sizeof(expression)`"""
+    type = type_named(c, expr.of)
+    if type is None:
+        return None
+    c.checked.numbers[expr] = type.size
+    return UINT64
+
+
+def check_offsetof(c: Checker, expr: tree.OffsetOf) -> CType | None:
+    """`offsetof(type, field.field)`"""
+    type = type_named(c, expr.of)
+    offset = 0
+    for name in expr.path:
+        if type is None:
+            return None
+        type = resolve(type)
+        if isinstance(type, Tuple) and name in type.names:
+            at, type = find_field(type, name)
+            offset += at
+            continue
+        member = find_member(type, name) if isinstance(type, Struct) else None
+        if member is None:
+            what = "Record" if isinstance(type, Tuple) else f"'{describe(type)}'"
+            c.error(f"{what} does not contain a field named '{name}'", expr.span)
+            return None
+        offset += member.offset_bits // 8
+        type = member.type
+    c.checked.numbers[expr] = offset
+    return UINT64
+
+
+def check_comptime(c: Checker, expr: tree.Comptime) -> CType | None:
+    """`comptime expression`"""
+    type = c.type_of(expr.operand)
+    number = number_of(c, expr.operand)
+    if type is None:
+        return None
+    if number is None:
+        c.error("Unable to evaluate expression at compile time.", expr.span)
+        return None
+    c.checked.numbers[expr] = number
+    return literal_type(number) if is_integer(type) and number >= 0 else type
+
+
+# ---- blocks
+
+
+def check_block(c: Checker, expr: tree.BlockExpr) -> CType | None:
+    """`{ statements; value }`"""
+    c.scopes.append({})
+    c.body(expr.body)
+    type = c.type_of(expr.value) if expr.value is not None else VOID
+    c.scopes.pop()
+    return type
+
+
+def check_if(c: Checker, expr: tree.IfExpr) -> CType | None:
+    """`if condition { a } else { b }`"""
+    check_condition(c, expr.condition)
+    known = c.checked.known(expr.condition)
+    if known is not None:
+        return c.type_of(expr.then if known else expr.otherwise)
+    return check_choice(c, expr, c.type_of(expr.then), expr.then, c.type_of(expr.otherwise), expr.otherwise)
+
+
+def check_condition(c: Checker, condition: tree.Expr) -> None:
+    """Check what is asked if it is true."""
+    type = c.type_of(condition)
+    if type is not None and not (is_scalar(type) or reads_as(type)):
+        c.error(f"Invalid condition: {describe(type)}", condition.span)
+
+
+def check_choice(
+    c: Checker, node: tree.Expr, one: CType | None, then: tree.Expr, other: CType | None, otherwise: tree.Expr
+) -> CType | None:
+    """The type of one of two values. A block that is left by a jump gives none, and asks for none."""
+    if ends(then):
+        return other
+    if ends(otherwise) or one is None or other is None:
+        return one or other
+    if isinstance(one, Void) and isinstance(other, Void):
+        return one
+    merged = merge(reads_as(one) or one, reads_as(other) or other)
+    if merged is None or isinstance(one, Void) or isinstance(other, Void):
+        c.error(
+            "Branches must return the same type or compatible types: "
+            f"have '{describe(one)}' and '{describe(other)}'",
+            node.span,
+        )
+        return None
+    return merged
