@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from features import EXPECTED_IN_CI, FEATURES
 from programs import Probee, Target
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
+
+# Time limits of single examples say more of the machine than of the code. In CI the examples are the same each
+# time: new ones are for who can look at what they find.
+settings.register_profile("probee", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.load_profile("probee")
 
 # -- skipping -----------------------------------------------------------------------------------
 
