@@ -77,6 +77,7 @@ class LineTable:
 
     def __init__(self, unit: Unit, section: DebugSection, offset: int) -> None:
         self._unit, self._section, self.offset = unit, section, offset
+        self._asked = False
         self._parse_header()
 
     def _parse_header(self) -> None:
@@ -188,20 +189,33 @@ class LineTable:
     @cached_property
     def sequences(self) -> tuple[Sequence, ...]:
         """The whole table, in order of addresses. Code that a linker threw away is left out."""
+        return tuple(sorted(self._iter_sequences(), key=lambda s: s.low))
+
+    def _iter_sequences(self) -> Iterator[Sequence]:
         data = self._section.take(self._program, self._end - self._program)
         try:
-            found = [Sequence(rows[0][0], high, tuple(rows)) for rows, high in self._run(data)]
+            for rows, high in self._run(data):
+                if 0 < rows[0][0] < high:
+                    yield Sequence(rows[0][0], high, tuple(rows))
         except IndexError:
             raise self._error("expected operations of a line program", self._program) from None
-        return tuple(sorted([s for s in found if 0 < s.low < s.high], key=lambda s: s.low))
+
+    def find_sequence(self, address: int) -> Sequence | None:
+        """The rows of the sequence with code at `address`, or None.
+
+        Whoever asks once, as for one function, waits for the program only until it comes there.
+        """
+        if self._asked or "sequences" in self.__dict__:
+            index = bisect_right(self.sequences, address, key=lambda s: s.low) - 1
+            found = self.sequences[index] if index >= 0 else None
+            return found if found is not None and address < found.high else None
+        self._asked = True
+        return next((s for s in self._iter_sequences() if s.low <= address < s.high), None)
 
     def find_row(self, address: int) -> Row | None:
         """The row that `address` belongs to, or None."""
-        index = bisect_right(self.sequences, address, key=lambda s: s.low) - 1
-        if index < 0 or address >= self.sequences[index].high:
-            return None
-        rows = self.sequences[index].rows
-        return rows[bisect_right(rows, address, key=lambda row: row[0]) - 1]
+        sequence = self.find_sequence(address)
+        return _row_at(sequence, address) if sequence is not None else None
 
     def line_of(self, row: Row) -> Line:
         """A row with the path of its file."""
@@ -332,20 +346,19 @@ def find_body(unit: Unit, entry: int, end: int) -> int:
     table knows no such place.
     """
     table = line_table(unit)
-    if table is None or table.find_row(entry) is None:
-        return entry
+    sequence = table.find_sequence(entry) if table is not None else None
     second = entry
-    for sequence in table.sequences:
-        if not sequence.low <= entry < sequence.high:
-            continue
-        for row in sequence.rows:
-            if row[0] < entry or row[0] >= end:
-                continue
+    for row in sequence.rows if sequence is not None else ():
+        if entry <= row[0] < end:
             if row[5]:
                 return row[0]
             if second == entry and row[0] > entry and row[2]:
                 second = row[0]
     return second
+
+
+def _row_at(sequence: Sequence, address: int) -> Row:
+    return sequence.rows[bisect_right(sequence.rows, address, key=lambda row: row[0]) - 1]
 
 
 def file_name(unit: Unit, number: int) -> str:

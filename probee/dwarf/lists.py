@@ -64,7 +64,9 @@ def find_ranges(die: Die) -> list[tuple[int, int]]:
         return []
     high = die.find_address(AT.HIGH_PC)
     if high is None:
-        high = low + (die.find_constant(AT.HIGH_PC) or 1)
+        # Since version 4 it may be a distance; without one, the entry is a single address.
+        distance = die.find_constant(AT.HIGH_PC)
+        high = low + (1 if distance is None else distance)
     return [(low, high)] if _is_code(die.unit, low, high) else []
 
 

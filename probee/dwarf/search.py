@@ -97,7 +97,7 @@ def _by_index(dwarf: Dwarf, name: bytes, last: bytes) -> Iterator[Function]:
 
 
 def _by_symbol(dwarf: Dwarf, name: bytes, last: bytes) -> Iterator[Function]:
-    """By the symbol of that name, else by those of clones and those mangled ones that have the name's parts."""
+    """By the symbol of that name, else by those of its clones and the mangled ones with its parts in them."""
     text = name.decode("utf-8", "surrogateescape")
     files = [file for file in (dwarf.elf, dwarf.binary) if file is not None]
     symbols = [s for file in files for s in file.find_symbols(text) if s.is_defined and s.is_function]

@@ -32,7 +32,7 @@ _INDICES = (FORM.STRX, FORM.STRX1, FORM.STRX2, FORM.STRX3, FORM.STRX4)
 
 @dataclass(eq=False)
 class Entry:
-    """One entry. A form may be (FORM.INDIRECT, form). `at` is its place in the unit, `offset` in the section."""
+    """One entry. A form may be (FORM.INDIRECT, form). `at` is its place in the unit, `offset` in all."""
 
     tag: int
     attributes: list[tuple[int, object, object]] = field(default_factory=list)
@@ -88,14 +88,13 @@ class DwarfBuilder:
         info, abbrevs = self.section(section), self.section(".debug_abbrev")
         abbrev_offset, start = len(abbrevs.data), len(info.data)
         # Twice: the first time tells where entries are, which references need.
-        for last in (False, True):
+        for _ in range(2):
             self._code = 0
             body, table = Writer(little=self.little), Writer(little=self.little)
             header = self._header(type, section, abbrev_offset, signature, type_entry)
             initial = 12 if self.dwarf64 else 4
             self._entry(root, body, table, initial + len(header), start)
             table.write_uleb(0)
-        assert last
         self.write_length(info, len(header) + len(body.data))
         info.write_bytes(header + bytes(body.data))
         abbrevs.write_bytes(bytes(table.data))

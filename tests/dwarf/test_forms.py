@@ -127,6 +127,23 @@ def test_addresses_by_number(form: int) -> None:
     assert find_ranges(next(unit.root.iter_children())) == [(0x2222, 0x2232)]
 
 
+@pytest.mark.parametrize(
+    ("attributes", "ranges"),
+    [
+        ([(AT.HIGH_PC, FORM.DATA1, 0)], []),
+        ([(AT.HIGH_PC, FORM.DATA1, 2)], [(0x1000, 0x1002)]),
+        ([(AT.HIGH_PC, FORM.ADDR, 0x1003)], [(0x1000, 0x1003)]),
+        ([(AT.HIGH_PC, FORM.ADDR, 0xFFF)], []),
+        ([], [(0x1000, 0x1001)]),
+    ],
+)
+def test_ranges(attributes: list[tuple[int, object, object]], ranges: list[tuple[int, int]]) -> None:
+    built = DwarfBuilder()
+    built.unit([Entry(TAG.LEXICAL_BLOCK, [(AT.LOW_PC, FORM.ADDR, 0x1000), *attributes])])
+    (unit,) = Dwarf(built.elf()).iter_units()
+    assert find_ranges(next(unit.root.iter_children())) == ranges
+
+
 @pytest.mark.parametrize(("version", "section"), [(4, ".debug_types"), (5, ".debug_info")])
 def test_types_by_signature(version: int, section: str) -> None:
     built = DwarfBuilder(version=version)

@@ -181,7 +181,12 @@ def test_every_byte(data: bytes, value: int) -> None:
 SOURCE = """
 struct s { struct s *next; int a[4]; } s;
 static inline int add(struct s *p, int b) { return p ? p->a[b] : b; }
-int work(struct s *p, const char *name, int n) { int t = 0; for (int i = 0; i < n; i++) { t += add(p, i); p = p->next; } return t; }
+int work(struct s *p, const char *name, int n)
+{
+    int t = 0;
+    for (int i = 0; i < n; i++) { t += add(p, i); p = p->next; }
+    return t;
+}
 int main(int c, char **v) { return work(&s, v[0], c); }
 """
 

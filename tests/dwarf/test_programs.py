@@ -28,7 +28,9 @@ SOURCE = """
 #include <stdlib.h>
 enum color { RED = -1, GREEN = 200 };
 typedef struct node node_t;
-struct node { node_t *next; unsigned flags : 3; unsigned rest : 29; enum color color; char name[8]; union { int i; float f; }; };
+struct node {
+    node_t *next; unsigned flags : 3, rest : 29; enum color color; char name[8]; union { int i; float f; };
+};
 typedef int (*handler_t)(const char *, ...);
 __attribute__((noinline)) int walk(const node_t *first, handler_t handler, double weight, char *const *names)
 {
@@ -83,7 +85,7 @@ def test_parameters(cc: Callable[..., Path], flags: str) -> None:
     )
     assert (walk.is_external, walk.is_variadic) == (True, False)
     assert walk.decl_file.endswith("target.c")
-    assert walk.decl_line == 7
+    assert walk.decl_line == 9
     assert walk.entry is not None
     assert find_function_at(dwarf, walk.entry + 1) is not None
     for parameter in walk.parameters:
@@ -168,7 +170,7 @@ def test_inlined(cc: Callable[..., Path]) -> None:
     assert (add_one.entry, add_one.ranges, add_one.body, add_one.is_inlined) == (None, (), None, True)
     instances = add_one.inlined
     assert {i.caller.name for i in instances} == {"rarely", "main"}
-    assert {i.call_line for i in instances} == {14, 22}
+    assert {i.call_line for i in instances} == {16, 24}
     for instance in instances:
         assert instance.call_file.endswith("target.c")
         assert instance.entry is not None
@@ -202,22 +204,28 @@ def test_lines(cc: Callable[..., Path], flags: str) -> None:
     line = find_line(dwarf, main.entry)
     assert line is not None
     assert line.path.endswith("/target.c")
-    assert line.line == 20
-    addresses = [found.address for found in find_line_addresses(dwarf, "target.c", 20)]
+    assert line.line == 22
+    addresses = [found.address for found in find_line_addresses(dwarf, "target.c", 22)]
     assert main.entry in addresses
-    assert find_line_addresses(dwarf, "arget.c", 20) == []
+    assert find_line_addresses(dwarf, "arget.c", 22) == []
 
 
 CXX = """
 namespace geo {
 struct base { int id; virtual ~base() {} };
 struct other { long more; };
-template <typename T> struct point : base, other { T x, y; point(T x, T y) : x(x), y(y) {} T dot(const point &p, point &&q) const; static int count; };
+template <typename T> struct point : base, other {
+    T x, y; point(T x, T y) : x(x), y(y) {} T dot(const point &p, point &&q) const; static int count;
+};
 template <typename T> T point<T>::dot(const point &p, point &&q) const { return x * p.x + y * q.y; }
 int twice(int a) { return 2 * a; }
 double twice(double a) { return 2 * a; }
 }
-int main() { geo::point<int> p(1, 2); return p.dot(p, geo::point<int>(3, 4)) + geo::twice(1) + geo::twice(2.0); }
+int main()
+{
+    geo::point<int> p(1, 2);
+    return p.dot(p, geo::point<int>(3, 4)) + geo::twice(1) + geo::twice(2.0);
+}
 """
 
 
@@ -258,7 +266,10 @@ def test_cxx(tmp_path: Path, flags: str) -> None:
 
 def test_declared_struct(cc: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "other.c").write_text("struct hidden { int a, b; } hidden;")
-    source = "struct hidden; extern struct hidden hidden; void *f(struct hidden *h) { return h; }\nint main(void) { return !f(&hidden); }"
+    source = (
+        "struct hidden; extern struct hidden hidden; void *f(struct hidden *h) { return h; }\n"
+        "int main(void) { return !f(&hidden); }"
+    )
     dwarf = opened(cc(source, "-g", str(tmp_path / "other.c")))
     (function,) = find_functions(dwarf, "f")
     (h,) = function.parameters
