@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# Time limits of single examples say more of the machine than of the code. In CI the examples are the same each
-# time: new ones are for who can look at what they find.
+# Time limits of single examples say more of the machine than of the code. In CI the examples are the same
+# each time: new ones are for who can look at what they find.
 settings.register_profile("probee", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("probee")
 
