@@ -116,18 +116,32 @@ class Variable:
 
 
 class Parameter(Variable):
-    """A parameter, number `index` from 0 (with `this`)."""
+    """A parameter, number `index` from 0 (with `this`).
 
-    def __init__(self, frame: Die, die: Die | None, declared: Die, index: int) -> None:
+    `moved` says that the function is a clone whose arguments are not passed in the order of declaration.
+    """
+
+    def __init__(
+        self, frame: Die, die: Die | None, declared: Die, index: int, *, moved: bool = False
+    ) -> None:
         super().__init__(frame, die, declared)
-        self.index = index
+        self.index, self.moved = index, moved
 
     def location_at_entry(self, entry: int) -> Location | None:
         """Where it is before the instruction at `entry` has run; None: where the calling convention put it.
 
         Compilers write one place for the whole function when they store the parameter in its frame, which the
-        function's first instructions do; that place isn't true yet.
+        function's first instructions do; that place isn't true yet. Of clones that are not called by the
+        convention for the declaration, such a place is `Unsupported`.
         """
+        from .expr import Unsupported
+
+        location = self._place_at_entry(entry)
+        if location is None and self.moved:
+            return Unsupported("an argument of a clone with other arguments than the function's")
+        return location
+
+    def _place_at_entry(self, entry: int) -> Location | None:
         from .expr import InMemory, InRegister, Pieces, split_sum
 
         location = self.location(entry)
@@ -389,12 +403,14 @@ def _parameters(die: Die, frame: Die) -> Iterator[Parameter]:
         for index, child in enumerate(own):
             yield Parameter(frame, child, child, index)
         return
-    index = 0
+    # GCC lists what it removed from a clone last, or not at all.
+    origins = list(by_origin)
+    moved = origins != declared[: len(origins)]
     for index, origin in enumerate(declared):
         found = by_origin.pop(origin, None)
-        yield Parameter(frame, found, found or origin, index)
-    for more, child in enumerate(by_origin.values(), index + 1):
-        yield Parameter(frame, child, child, more)
+        yield Parameter(frame, found, found or origin, index, moved=moved)
+    for index, child in enumerate(by_origin.values(), len(declared)):
+        yield Parameter(frame, child, child, index, moved=moved)
 
 
 def _iter_parameters(die: Die) -> Iterator[Die]:

@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from builders.dwarf import DwarfBuilder, Entry
 from probee.ctype.types import Array, Enum, Float, Int, LazyStruct, Ptr, Ref, Struct, Typedef
-from probee.dwarf.expr import OPTIMISED_OUT, Cfa, InMemory, InRegister, Register, render_location, split_sum
+from probee.dwarf.consts import AT, FORM, TAG
+from probee.dwarf.expr import (
+    OPTIMISED_OUT,
+    Cfa,
+    InMemory,
+    InRegister,
+    Register,
+    Unsupported,
+    render_location,
+    split_sum,
+)
 from probee.dwarf.file import Dwarf
 from probee.dwarf.functions import find_inlined
 from probee.dwarf.line import find_line, find_line_addresses
@@ -325,3 +336,21 @@ def test_object_file_is_refused(cc: Callable[..., Path]) -> None:
     dwarf = opened(cc(SOURCE, "-g", "-c"))
     with pytest.raises(DwarfError, match="expected a linked file"):
         list(dwarf.iter_units())
+
+
+def test_clone_whose_arguments_moved() -> None:
+    """A concrete entry with other parameters than the abstract one, which the convention is of."""
+    built = DwarfBuilder()
+    names = ("first", "second", "third")
+    declared = [Entry(TAG.FORMAL_PARAMETER, [(AT.NAME, FORM.STRING, name)]) for name in names]
+    abstract = Entry(TAG.SUBPROGRAM, [(AT.NAME, FORM.STRING, "work"), (AT.INLINE, FORM.DATA1, 1)], declared)
+    place = (AT.LOCATION, FORM.EXPRLOC, b"\x53")
+    own = [Entry(TAG.FORMAL_PARAMETER, [(AT.ABSTRACT_ORIGIN, FORM.REF4, declared[i]), place]) for i in (1, 2)]
+    code = [(AT.ABSTRACT_ORIGIN, FORM.REF4, abstract), (AT.LOW_PC, FORM.ADDR, 0x1000)]
+    built.unit([abstract, Entry(TAG.SUBPROGRAM, [*code, (AT.HIGH_PC, FORM.DATA1, 9)], own)])
+    (work,) = find_functions(Dwarf(built.elf()), "work")
+    assert [p.name for p in work.parameters] == ["first", "second", "third"]
+    assert [p.location(0x1000) for p in work.parameters] == [OPTIMISED_OUT, InRegister(3), InRegister(3)]
+    at_entry = [p.location_at_entry(0x1000) for p in work.parameters]
+    assert at_entry[0] == OPTIMISED_OUT
+    assert isinstance(at_entry[1], Unsupported)
