@@ -74,6 +74,13 @@ class Span:
 
 
 @record
+class Expanded(Span):
+    """A span of a macro's text, as it came to be where the macro is used, at `by`."""
+
+    by: Span
+
+
+@record
 class Diagnostic:
     """One message about a place in a source: `severity` is "ERROR" or "WARNING"."""
 
@@ -92,6 +99,11 @@ class Diagnostic:
             lines += _excerpt(self.span)
         if self.hint:
             lines.append(f"HINT: {self.hint}")
+        span = self.span
+        while isinstance(span, Expanded):
+            span = span.by
+            lines.append(f"{render_location(span)}: {self.severity}: expanded from")
+            lines += _excerpt(span)
         return "\n".join(lines)
 
 

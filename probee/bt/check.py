@@ -103,9 +103,8 @@ class Checker:
 
     def _check_unsupported(self) -> None:
         script = self.checked.script
-        for items, what in ((script.macros, "macros"), (script.functions, "functions of one's own")):
-            for item in items:
-                self.error(f"{what} are not supported yet", item.span)
+        for function in script.functions:
+            self.error("functions of one's own are not supported yet", function.span)
         for definition in script.c_definitions:
             self.error("C definitions are not supported yet", definition.span)
         for name in script.imports:

@@ -96,6 +96,8 @@ def _expression(c: Checker, statement: tree.ExprStmt) -> None:
         discarded = found is not None and not found[0].effect
     else:
         type, discarded = type_of(c, expr), True
+    if isinstance(expr, tree.BlockExpr):
+        return  # what a macro gives is seldom all that it does
     if discarded and not statement.discard and type is not None and not isinstance(type, Void):
         c.warn("Return value discarded.", expr.span, "use `_ = …` to discard it on purpose")
 

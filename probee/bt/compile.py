@@ -14,6 +14,7 @@ from ..funcs.unit import GLOBALS, Options, Unit, default_options
 from ..spec.bundle import Bundle, Compiled, Program
 from .check import check_script, sort_diagnostics
 from .lower import lower_program
+from .macros import expand_macros
 from .parser import parse
 from .points import diagnostics_of, resolve_points
 from .settings import configure
@@ -53,6 +54,7 @@ def compile_script(
     script = parse(source, params)
     if dump is not None:
         dump("ast", script)
+    script = expand_macros(script)
     options = configure(script, options or default_options(target))
     actions, faults = resolve_points(script, target, pid, options.max_probes)
     try:
@@ -131,7 +133,7 @@ class _Programs:
                 name,
                 provider.program_type,
                 b"",
-                expected_attach=provider.find_attach_type(self.target),
+                expected_attach=provider.find_attach_type(self.target, sites),
                 probe=site.probe,
                 span=probe.span,
             )
@@ -151,6 +153,6 @@ def make_unit(checked: Checked, target: Target, options: Options) -> Unit:
 
 def _share(checked: Checked, probe: tree.Probe, sites: tuple[Site, ...]) -> list[tuple[Site, ...]]:
     """Sites that one program can serve: all of them, unless it asks where it is."""
-    if checked.names[probe] & {"func", "probe"}:
+    if checked.names[probe] & {"func", "probe", "args"}:
         return [(site,) for site in sites]
     return [sites]

@@ -48,6 +48,8 @@ def number_of(c: Checker, expr: object) -> int | None:
         return c.checked.numbers.get(expr)
     if isinstance(expr, tree.Ternary):
         return _chosen(c, expr)
+    if isinstance(expr, tree.BlockExpr) and not expr.body:
+        return number_of(c, expr.value)
     return None
 
 
@@ -96,6 +98,8 @@ def text_of(c: Checker, expr: object) -> bytes | None:
     """The text that `expr` is, or None where that is not known or it is none."""
     if isinstance(expr, tree.String):
         return expr.value
+    if isinstance(expr, tree.BlockExpr) and not expr.body:
+        return text_of(c, expr.value)
     if isinstance(expr, tree.Positional) and number_of(c, expr) is None:
         return parameter_text(c, expr.number)
     return None

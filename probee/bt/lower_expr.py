@@ -6,7 +6,7 @@ from ..base.bits import align_up
 from ..ctype.types import BOOL as TRUTH
 from ..ctype.types import Bool, CType, Ptr
 from ..funcs.emit import ROOM, Place, in_memory, in_register
-from ..ir.types import BOOL, S64, U64, IntType
+from ..ir.types import BOOL, S64, U64, IntType, int_type
 from ..spec.values import Str
 from . import tree
 from .lower_access import lower_access, memory_of, move_pointer, step_of
@@ -195,6 +195,9 @@ def _cast(s: Lowerer, expr: tree.Cast) -> Value:
     type = s.expect(expr)
     if isinstance(type, Bool):
         return s.b.compare("ne", value, 0)
+    if isinstance(resolve(type), Ptr) and not isinstance(resolve(source), Ptr):
+        # An address is made of a number's own bytes: of -1, an int8, comes 0xff.
+        value = s.b.ext(value, int_type(in_register(source).bits // 8, False))
     return s.b.ext(value, in_register(type))
 
 

@@ -210,7 +210,7 @@ def equal_texts(s: Lowerer, left: tree.Expr, right: tree.Expr) -> Value:
             return equal_constant(s.b, memory, 0, s.expect(other).size, constant)
     first, first_size = text_memory(s, left)
     second, second_size = text_memory(s, right)
-    return equal_text(s.b, first, first_size, second, second_size)
+    return equal_text(s, first, first_size, second, second_size)
 
 
 def constant_text(s: Lowerer, expr: tree.Expr) -> bytes | None:

@@ -318,8 +318,6 @@ def test_warnings(text: str, found: list[tuple[str, str]]) -> None:
 @pytest.mark.parametrize(
     ("text", "marked", "message"),
     [
-        ("macro f($x) { $x } begin { }", "macro f($x) { $x }", "macros are not supported yet"),
-        ("let @x = hsh(5); begin { @x[1] = 1; }", "let @x = hsh(5)", "Invalid bpf map type: hsh"),
         (
             "let @x = hash(5); begin { @x[1] = count(); }",
             "let @x = hash(5)",
