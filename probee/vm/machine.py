@@ -13,8 +13,8 @@ from ..base.errors import FeatureError, FormatError, KernelError, UsageError
 from ..isa.check import find_slots
 from ..isa.ebpf import LDDW, Insn, decode
 from ..isa.fields import Pseudo
-from ..spec.abi import MapType, ProgType
-from ..spec.bundle import IntervalLink, Program, Special
+from ..spec.abi import MapType, PerfSoftware, PerfType, ProgType
+from ..spec.bundle import IntervalLink, PerfLink, Program, Special
 from .fault import BudgetFault, Fault
 from .helpers import HELPERS, Helper
 from .maps import MAPS, VmMap
@@ -37,8 +37,19 @@ MAX_TAIL_CALLS = 33
 LOOP_LIMIT = 1 << 23
 """How often may_goto lets a loop go round (BPF_MAX_LOOPS)."""
 
+_CPU_CLOCK = (PerfType.SOFTWARE, PerfSoftware.CPU_CLOCK)
+
 LL_OFFSET, NET_OFFSET = -0x200000, -0x100000
 """Offsets from here on are from the link layer's or the network layer's header (SKF_LL_OFF, SKF_NET_OFF)."""
+
+
+def find_period(link: Link) -> int:
+    """Nanoseconds from one firing by the clock to the next; 0 for what the clock doesn't fire."""
+    if isinstance(link, IntervalLink):
+        return link.period
+    if isinstance(link, PerfLink) and (link.type, link.config) == _CPU_CLOCK:
+        return link.period
+    return 0
 
 
 class VmLink:
@@ -48,7 +59,8 @@ class VmLink:
         self.vm = vm
         self.spec = spec
         self.program = program
-        self.due = vm.world.clock + spec.period if isinstance(spec, IntervalLink) else 0
+        self.period = find_period(spec)
+        self.due = vm.world.clock + self.period
 
     def close(self) -> None:
         if self in self.vm.links:
@@ -219,19 +231,32 @@ class Vm:
         return link.program.run_context(context or bytearray(CONTEXT_SIZE), packet)
 
     def advance(self, nanoseconds: int) -> int:
-        """Step the clock, and fire every interval that is due on the way; how many were."""
+        """Step the clock, and fire every timer that is due on the way; how many were."""
         end, fired = self.world.clock + nanoseconds, 0
-        while True:
-            timers = [link for link in self.links if isinstance(link.spec, IntervalLink) and link.due <= end]
-            if not timers:
-                self.world.clock = end
-                return fired
-            link = min(timers, key=lambda link: link.due)
-            self.world.clock = max(self.world.clock, link.due)
-            if isinstance(link.spec, IntervalLink):
-                link.due += link.spec.period
-            self.fire(link)
+        while self.fire_next(end):
             fired += 1
+        return fired
+
+    def fire_next(self, end: int) -> bool:
+        """Step the clock to the first timer due by `end`, and fire it: an interval once, what times CPUs on
+        each of them. False where there is none: the clock is at `end` then.
+        """
+        due = [link for link in self.links if link.period and link.due <= end]
+        if not due:
+            self.world.clock = max(self.world.clock, end)
+            return False
+        link = min(due, key=lambda link: link.due)
+        self.world.clock = max(self.world.clock, link.due)
+        link.due += link.period
+        if isinstance(link.spec, PerfLink):
+            before = self.world.cpu
+            for cpu in range(self.cpus):
+                self.world.cpu = cpu
+                self.fire(link)
+            self.world.cpu = before
+        else:
+            self.fire(link)
+        return True
 
     def open_ring(self, ring: MapHandle) -> RingReader:
         if not isinstance(ring, RingBuffer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_right, insort
 
 from .fault import Fault
 
@@ -40,6 +41,7 @@ class World:
         self.printed: list[str] = []
         self.signals: list[tuple[int, int]] = []
         self._memory: dict[int, bytearray] = {}
+        self._starts: list[int] = []
 
     def read_clock(self) -> int:
         now = self.clock
@@ -47,34 +49,43 @@ class World:
         return now
 
     def put(self, address: int, data: bytes) -> None:
-        """Let `data` lie at `address` of the process or the kernel, for the probe_read helpers."""
+        """Let `data` lie at `address` of the process or the kernel, for the probe_read helpers.
+
+        What was put at that same address before is gone.
+        """
+        if address not in self._memory:
+            insort(self._starts, address)
         self._memory[address] = bytearray(data)
 
     def find(self, address: int, size: int) -> bytes | None:
         """`size` bytes at `address`, or None when not all of them are there."""
-        for start, data in self._memory.items():
-            if start <= address and address + size <= start + len(data):
-                return bytes(data[address - start : address - start + size])
-        return None
+        data, offset = self._piece(address)
+        return bytes(data[offset : offset + size]) if offset + size <= len(data) else None
 
     def find_string(self, address: int, most: int) -> bytes | None:
         """Bytes from `address` up to a NUL (not included) or `most` of them; None when a byte is missing."""
-        for start, data in self._memory.items():
-            if start <= address < start + len(data):
-                part = bytes(data[address - start : address - start + most])
-                end = part.find(0)
-                if end >= 0:
-                    return part[:end]
-                return part if len(part) == most else None
-        return None
+        data, offset = self._piece(address)
+        part = bytes(data[offset : offset + most])
+        end = part.find(0)
+        if end >= 0:
+            return part[:end]
+        return part if part and len(part) == most else None
 
     def change(self, address: int, value: bytes) -> bool:
         """Overwrite bytes that are there, for probe_write_user; False when they aren't."""
-        for start, data in self._memory.items():
-            if start <= address and address + len(value) <= start + len(data):
-                data[address - start : address - start + len(value)] = value
-                return True
-        return False
+        data, offset = self._piece(address)
+        if offset + len(value) > len(data):
+            return False
+        data[offset : offset + len(value)] = value
+        return True
+
+    def _piece(self, address: int) -> tuple[bytearray, int]:
+        """The memory that begins at or before `address`, and how far into it that is."""
+        at = bisect_right(self._starts, address)
+        if not at:
+            return bytearray(), address + 1
+        start = self._starts[at - 1]
+        return self._memory[start], address - start
 
     def check_cpu(self) -> int:
         if not 0 <= self.cpu < self.cpus:
