@@ -50,8 +50,8 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    if name == "usdt":
+    if name in ("testing", "usdt"):
         from importlib import import_module
 
-        return import_module(f"{__name__}.usdt")
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

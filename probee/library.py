@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 
-from .attach.machine import LiveMachine
 from .base.errors import TargetError
 from .base.record import record
 from .base.source import Source
@@ -81,6 +80,7 @@ class Run:
         command: str | Sequence[str] = (),
         duration: float | None = None,
     ) -> None:
+        from .attach.machine import LiveMachine
         from .kernel.proc import open_process
 
         target = survey_system()

@@ -13,6 +13,7 @@ COMMANDS = {
     "asm": "probee.cli.asm",
     "disasm": "probee.cli.disasm",
     "cbpf": "probee.cli.cbpf",
+    "--vm": "probee.cli.vm",
 }
 """Name of a command → the module whose `main(arguments)` it is. Whatever else is typed is `trace`."""
 
