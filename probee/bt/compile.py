@@ -133,7 +133,7 @@ class _Programs:
                 name,
                 provider.program_type,
                 b"",
-                expected_attach=provider.find_attach_type(self.target, sites),
+                expected_attach=provider.find_attach_type(self.target),
                 probe=site.probe,
                 span=probe.span,
             )

@@ -66,7 +66,7 @@ def _compare(s: Lowerer, one: Memory, other: Memory, differ: Block) -> None:
             _compare(s, (first, at + offset, item), (second, to + there, also), differ)
     elif isinstance(type, Str) and isinstance(wider, Str):
         left, right = _own_text(s, one), _own_text(s, other)
-        _go_on_if(s, equal_text(s.b, left, align_up(type.size, 8), right, align_up(wider.size, 8)), differ)
+        _go_on_if(s, equal_text(s, left, align_up(type.size, 8), right, align_up(wider.size, 8)), differ)
     elif in_memory(type):
         for start in range(0, type.size, 8):
             _compare_bytes(s, one, other, start, min(8, type.size - start), differ)

@@ -7,6 +7,7 @@
     stored.py      where a script's variables live
     text.py        text in memory: storing, copying, comparing
     memory.py      memory of the traced system
+    loops.py       loops that functions make
     merged.py      an aggregate as one number, inside a program
     aggregate.py   count sum min max avg stats
     histogram.py   hist lhist
@@ -15,6 +16,7 @@
     control.py     exit clear zero
     entries.py     delete has_key
     strings.py     str
+    search.py      strlen strncmp strstr strcontains str_concat
     buffers.py     buf
     address.py     ntop pton macaddr
     pointers.py    kptr uptr bswap
@@ -50,6 +52,7 @@ _NAMES = {
     "control": "exit clear zero",
     "entries": "delete has_key",
     "strings": "str",
+    "search": "strlen strncmp strstr strcontains str_concat",
     "buffers": "buf",
     "address": "ntop pton macaddr",
     "pointers": "kptr uptr bswap",

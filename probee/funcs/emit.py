@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 NEEDS = {
     "map_lookup_percpu_elem": "5.19",
     "ktime_get_tai_ns": "6.1",
+    "may_goto": "6.9",
 }
 """Features of kernels without which something can't be done, and the Linux that brought each."""
 
@@ -84,6 +85,11 @@ class Emitter:
         self.provider = provider
         self.site = site
         self._names = 0
+
+    @property
+    def max_strlen(self) -> int:
+        """Bytes of text that is read from an address, at most."""
+        return self.unit.options.max_strlen
 
     # ---- what the language adds
 

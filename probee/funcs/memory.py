@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from .emit import Emitter
 
 
-def reader_of(type: CType) -> str:
+def reader_of(type: CType, default: str = "user") -> str:
     """The helper that reads memory at an address of `type`; with `_str` after it, the one that reads text.
 
-    What nobody knows the space of is taken for the traced process's.
+    `default` is the space ("user" or "kernel") of an address that does not tell its own.
     """
     while isinstance(type, Typedef):
         type = type.to
     space = type.space if isinstance(type, Ptr) else ""
-    return f"probe_read_{space or 'user'}"
+    return f"probe_read_{space or default}"
 
 
 def at_most(to: Emitter, value: Value, most: int) -> Value:

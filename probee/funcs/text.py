@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from ..ir.types import BOOL, U64, int_type
+from .loops import Rounds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.builder import Builder
     from ..ir.nodes import Block, Value
-    from .emit import Place
+    from .emit import Emitter, Place
 
 _UNROLLED = 64
 """Bytes up to which text is compared without a loop."""
 
-_ONES = 0x0101010101010101
-_HIGHS = 0x8080808080808080
+_COUNTED = 2000
+"""Words up to which a counted loop compares: each is four branches, and the verifier keeps 8192 in mind."""
+
+ONES = 0x0101010101010101
+HIGHS = 0x8080808080808080
 _ALL = (1 << 64) - 1
 
 
@@ -94,42 +98,59 @@ def _verdict(b: Builder, same: Block, differ: Block, done: Block) -> Value:
     return b.read(name, BOOL)
 
 
-def equal_text(b: Builder, left: Value, left_size: int, right: Value, right_size: int) -> Value:
-    """1 if the texts in two memories (aligned to 8, sizes multiples of 8) are equal.
+def equal_text(
+    to: Emitter, left: Value, left_size: int, right: Value, right_size: int, limit: int | None = None
+) -> Value:
+    """1 if the texts in two memories (aligned to 8, sizes multiples of 8) are equal, or their first `limit`
+    bytes are.
 
     Words are compared up to the one with a NUL, of which only the bytes up to it count.
     """
-    size = min(left_size, right_size)
+    b = to.b
+    size = min(left_size, right_size) if limit is None else min(left_size, right_size, limit)
     same, differ, done = b.new_block(), b.new_block(), b.new_block()
+    whole, rest = size // 8, (1 << 8 * (size % 8)) - 1
     if size <= _UNROLLED:
-        for at in range(0, size, 8):
+        for at in range(0, 8 * whole, 8):
             _compare_word(b, b.load(left, U64, at), b.load(right, U64, at), same, differ)
-        b.jump(same)
     else:
-        _compare_loop(b, left, right, size // 8, same, differ)
+        _compare_loop(to, left, right, whole, same, differ)
+    if rest:
+        # Bytes that do not count are 0 in both, and so end both.
+        words = [b.op("and", b.load(memory, U64, 8 * whole), rest) for memory in (left, right)]
+        _compare_word(b, words[0], words[1], same, differ)
+    b.jump(same)
     return _verdict(b, same, differ, done)
 
 
-def _compare_loop(b: Builder, left: Value, right: Value, words: int, same: Block, differ: Block) -> None:
-    name = f"index {id(same)}"
-    head, body = b.new_block(), b.new_block()
-    b.write(name, b.const(0, U64))
-    b.jump(head)
-    b.place(head, sealed=False)
+def _compare_loop(to: Emitter, left: Value, right: Value, words: int, same: Block, differ: Block) -> None:
+    """Compare so many words, up to one with an end; go on where none of them has one."""
+    b = to.b
+    name, body, after = f"index {id(same)}", b.new_block(), b.new_block()
+    if words > _COUNTED:
+        to.need("may_goto", f"comparing text of {8 * words} bytes")
+    rounds = Rounds(to, words, after)
+    rounds.start(name, 0)
+    rounds.enter()
     index = b.read(name, U64)
-    b.branch(b.compare("ult", index, words), body, same)
+    b.branch(b.compare("ult", index, words), body, after)
     b.place(body)
     at = b.op("shl", index, 3)
     _compare_word(b, b.load(b.offset(left, at), U64), b.load(b.offset(right, at), U64), same, differ)
     b.write(name, b.op("add", index, 1))
-    b.jump(head)
-    b.seal(head)
+    rounds.again()
+    b.place(after)
+
+
+def marks_of_nul(b: Builder, word: Value) -> Value:
+    """0 if no byte of `word` is 0; else its lowest set bit is the highest of the first byte that is (higher
+    ones may be false marks of a borrow)."""
+    return b.op("and", b.op("and", b.op("sub", word, ONES), b.op("xor", word, _ALL)), HIGHS)
 
 
 def _compare_word(b: Builder, one: Value, other: Value, same: Block, differ: Block) -> None:
     """Go to `same` if the words end equal texts, to `differ` if they differ, else on."""
-    # The lowest set bit of this marks the first NUL byte (higher ones may be false marks of a borrow).
-    marks = b.op("and", b.op("and", b.op("sub", one, _ONES), b.op("xor", one, _ALL)), _HIGHS)
+    marks = marks_of_nul(b, one)
     ended, going, onward = b.new_block(), b.new_block(), b.new_block()
     b.branch(b.compare("ne", marks, 0), ended, going)
     b.place(ended)
