@@ -13,6 +13,7 @@ from ..ctype.types import CType, Int, Void
 from ..funcs.stored import MAP_KINDS, Declared
 from ..spec.values import Aggregate, Tuple
 from . import tree
+from .cdefs import CTypes
 from .check_expr import type_of
 from .check_stmt import check_body, check_predicate
 from .constants import number_of
@@ -52,6 +53,7 @@ class Checker:
         self.max_strlen = max_strlen
         self.unsafe = unsafe
         self.types = checked.types
+        self.ctypes = CTypes(checked.script)
         self.maps = checked.maps
         self.diagnostics: list[Diagnostic] = []
         self.changed = False
@@ -105,8 +107,6 @@ class Checker:
         script = self.checked.script
         for function in script.functions:
             self.error("functions of one's own are not supported yet", function.span)
-        for definition in script.c_definitions:
-            self.error("C definitions are not supported yet", definition.span)
         for name in script.imports:
             self.error("imports are not supported yet", name.span)
 

@@ -144,7 +144,10 @@ def check_items(c: Checker, items: tuple[tree.Expr, ...], whole: str) -> tuple[C
 
 def type_named(c: Checker, of: tree.Expr | tree.TypeName) -> CType | None:
     """The type that `sizeof` and the like are asked about, which is not computed."""
-    return written_type(c, of) if isinstance(of, tree.TypeName) else c.type_of(of)
+    if isinstance(of, tree.TypeName):
+        return written_type(c, of)
+    named = c.ctypes.find_type(of.name) if isinstance(of, tree.Identifier) else None
+    return named or c.type_of(of)
 
 
 def check_sizeof(c: Checker, expr: tree.SizeOf) -> CType | None:

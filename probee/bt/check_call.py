@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..ctype.types import VOID, CType
 from ..funcs import find, find_near
 from ..funcs.func import Aggregation, Arg, CallSite, Func, Param
+from ..spec.values import Str
 from . import tree
 from .constants import number_of, parameter_text, text_of
-from .types import describe, is_integer, is_number, reads_as
+from .types import describe, is_integer, is_number, literal_type, reads_as
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ def check_call(c: Checker, expr: tree.Call | tree.Identifier, *, assigned: bool 
     """The type of a call or a bare name; `assigned`: it is what a map is set to."""
     found = find(expr.name)
     if found is None:
+        if isinstance(expr, tree.Identifier):
+            constant = _constant_type(c, expr)
+            if constant is not None:
+                return constant
         _complain_name(c, expr)
         return None
     if c.action is not None:
@@ -46,6 +51,19 @@ def check_call(c: Checker, expr: tree.Call | tree.Identifier, *, assigned: bool 
     site = CallSite(found.name, expr.span, args)
     c.checked.calls[expr] = (found, site)
     return found.check(site, c)
+
+
+def _constant_type(c: Checker, expr: tree.Identifier) -> CType | None:
+    """The type of a constant of the C text, whose value is put down."""
+    found = c.ctypes.find_constant(expr.name)
+    if found is None:
+        return None
+    enum, value = found
+    if isinstance(value, bytes):
+        c.checked.texts[expr] = value
+        return Str(len(value) + 1)
+    c.checked.numbers[expr] = value
+    return enum or literal_type(value)
 
 
 def _complain_name(c: Checker, expr: tree.Call | tree.Identifier) -> None:

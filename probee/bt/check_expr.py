@@ -295,6 +295,9 @@ def _cast(c: Checker, expr: tree.Cast) -> CType | None:
     wanted = written_type(c, expr.type)
     if source is None or wanted is None:
         return wanted
+    bare = resolve(source)
+    if isinstance(wanted, Ptr) and isinstance(bare, Ptr):
+        wanted = in_space(wanted, bare.space)
     wanted = _sized(c, expr, wanted, source)
     if wanted is None or _casts(source, resolve(wanted)):
         return wanted

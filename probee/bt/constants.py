@@ -33,6 +33,9 @@ def number_of(c: Checker, expr: object) -> int | None:
         return expr.value
     if isinstance(expr, tree.Boolean):
         return int(expr.value)
+    if isinstance(expr, tree.Identifier):
+        value = _constant(c, expr)
+        return value if isinstance(value, int) else None
     if isinstance(expr, tree.Positional):
         return _parameter(c, expr)
     if isinstance(expr, tree.Unary) and expr.op == "-":
@@ -51,6 +54,12 @@ def number_of(c: Checker, expr: object) -> int | None:
     if isinstance(expr, tree.BlockExpr) and not expr.body:
         return number_of(c, expr.value)
     return None
+
+
+def _constant(c: Checker, expr: tree.Identifier) -> int | bytes | None:
+    """What a constant of the C text is."""
+    found = c.ctypes.find_constant(expr.name)
+    return found[1] if found is not None else None
 
 
 def _combine(op: str, left: int, right: int) -> int | None:
@@ -98,6 +107,9 @@ def text_of(c: Checker, expr: object) -> bytes | None:
     """The text that `expr` is, or None where that is not known or it is none."""
     if isinstance(expr, tree.String):
         return expr.value
+    if isinstance(expr, tree.Identifier):
+        value = _constant(c, expr)
+        return value if isinstance(value, bytes) else None
     if isinstance(expr, tree.BlockExpr) and not expr.body:
         return text_of(c, expr.value)
     if isinstance(expr, tree.Positional) and number_of(c, expr) is None:

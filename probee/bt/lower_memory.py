@@ -42,6 +42,9 @@ def _positional(s: Lowerer, expr: tree.Positional, place: Place) -> None:
 
 
 def _call(s: Lowerer, expr: tree.Call | tree.Identifier, place: Place) -> None:
+    if expr in s.checked.texts:
+        store_text(s.b, place, s.checked.texts[expr])
+        return
     function, site = s.checked.calls[expr]
     function.lower_into(site, s, place)
 

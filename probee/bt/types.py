@@ -90,6 +90,8 @@ def merge(current: CType | None, new: CType) -> CType | None:
     """The type that holds values of both, or None where there is none. `current` None: nothing yet."""
     if current is None or current == new:
         return reads_as(new) or new
+    if isinstance(current, Enum) or isinstance(new, Enum):
+        return _merge_enums(current, new)
     if isinstance(current, Int) and isinstance(reads_as(new) or new, Int):
         return _merge_integers(current, reads_as(new) or new)
     if isinstance(current, Str) and isinstance(new, Str):
@@ -100,6 +102,15 @@ def merge(current: CType | None, new: CType) -> CType | None:
         return (current if current.space else new) if current.to == new.to else None
     if isinstance(current, Timestamp) and isinstance(new, Timestamp):
         return current
+    return None
+
+
+def _merge_enums(current: CType, new: CType) -> CType | None:
+    """Two constants of one enum stay one; else they are numbers."""
+    if current == new:
+        return current
+    if is_number(current) and is_number(new):
+        return _merge_integers(_number(current), _number(new))
     return None
 
 

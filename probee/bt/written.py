@@ -38,7 +38,7 @@ def _base_type(c: Checker, name: tree.TypeName) -> CType | None:
         return Str(name.length if name.length is not None else c.max_strlen)
     if name.base == "buffer" and name.length is not None:
         return Buffer(name.length)
-    found = _TYPES.get(name.base)
+    found = _TYPES.get(name.base) or c.ctypes.find_type(name.base)
     if found is None:
         c.error(f'Cannot resolve unknown type "{name.base}"', name.span, did_you_mean(name.base, _TYPES))
     return found
