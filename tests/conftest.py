@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,18 @@ def _needs(item: pytest.Item) -> list[str]:
 def _reason(report: pytest.TestReport) -> str:
     assert isinstance(report.longrepr, tuple)
     return report.longrepr[2].removeprefix("Skipped: ")
+
+
+# -- what takes long -----------------------------------------------------------------------------
+
+SLOW = re.compile(r"test_(fuzz|random|passes|\w*oracle)$")
+"""Modules of generated input and of comparisons with other tools: half the time of all kernel-free tests."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SLOW.match(item.path.stem):
+            item.add_marker(pytest.mark.slow)
 
 
 # -- compiling targets --------------------------------------------------------------------------
