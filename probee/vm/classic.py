@@ -132,6 +132,8 @@ class _Run:
         if code in ABSOLUTE:
             self.a = self.load_absolute(insn, ABSOLUTE[Op(code)])
         elif code in INDIRECT:
+            if self.pcap and self.x + k > len(self.packet):
+                raise _OutOfBounds  # libpcap looks at the sum before it wraps
             self.a = self.load((self.x + k) & _W, INDIRECT[Op(code)])
         elif code == Op.LDX_MSH:
             self.x = 4 * (self.load(k, 1) & 15)

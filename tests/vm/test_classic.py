@@ -118,3 +118,9 @@ def test_a_device_that_is_missing() -> None:
 def test_filters_are_checked() -> None:
     with pytest.raises(FormatError):
         run_filter([Sock(Op.LD_IMM)], b"")
+
+
+def test_an_indirect_load_that_wraps_is_out_of_bounds_to_libpcap_only() -> None:
+    insns = [Sock(Op.LDX_IMM, 0, 0, 0xFFFFFFD8), Sock(Op.LD_H_IND, 0, 0, 40), Sock(Op.RET_K, 0, 0, 1)]
+    assert run_filter(insns, bytes(2)) == 1
+    assert run_filter(insns, bytes(2), pcap=True) == 0
