@@ -56,6 +56,22 @@ class Histogram:
         ]
 
 
+def find_percentile(histogram: Histogram, thousandths: int) -> int:
+    """The value below or at which so many thousandths of a percent of what was counted are; 0 of nothing.
+
+    Within a bucket values are taken to be spread evenly. Of a bucket without bound it is the bound it has.
+    """
+    rank = max(-(-histogram.total * thousandths // 100_000), 1)
+    for low, high, count in histogram.buckets:
+        if rank > count:
+            rank -= count
+        elif low is None or high is None:
+            return high - 1 if high is not None else low or 0
+        else:
+            return low + (high - low) * (2 * rank - 1) // (2 * count)
+    return 0
+
+
 def used_buckets(counts: Sequence[int]) -> tuple[int, int]:
     """Index of the first bucket that counted and the index after the last; (0, 0) if none did."""
     used = [n for n, count in enumerate(counts) if count]

@@ -11,6 +11,7 @@
     merged.py      an aggregate as one number, inside a program
     aggregate.py   count sum min max avg stats
     histogram.py   hist lhist
+    percentiles.py p50 p99 p99_9 …
     output.py      printf errorf warnf print time cat system
     join.py        join
     control.py     exit clear zero
@@ -69,6 +70,7 @@ _NAMES = {
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 _ARGUMENT = re.compile(r"arg(0|[1-9]\d{0,2})")
+_PERCENTILE = re.compile(r"p(0|[1-9]\d?|100)(?:_(\d{1,3}))?")
 
 
 def find(name: str) -> Func | None:
@@ -79,6 +81,9 @@ def find(name: str) -> Func | None:
     module = _MODULES.get(name)
     if module is not None:
         import_module(f".{module}", __name__)
+    elif match := _PERCENTILE.fullmatch(name):
+        percentiles = import_module(".percentiles", __name__)
+        percentiles.add_percentile(name, int(match[1]), match[2] or "")
     elif match := _ARGUMENT.fullmatch(name):
         registers = import_module(".registers", __name__)
         registers.add_argument(int(match[1]))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..ctype.types import VOID, CType, Void
 from ..spec.printf import find_fault, parse_format
-from ..spec.values import Aggregate
+from ..spec.values import Aggregate, Hist, LHist
 from .func import CallSite, Func, Param, func
+from .percentiles import Percentile, thousandths
 from .text import decode
 from .unit import CONTROL
 
@@ -13,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter
-    from .func import Checking
+    from .func import Arg, Checking
 
 
 class _Formatted(Func):
@@ -89,14 +90,16 @@ class System(_Formatted):
 class Print(Func):
     """print a map, or any value with a newline
 
-    Of a map at most `top` entries (the largest), values divided by `div`.
+    Of a map at most `top` entries (the largest), values divided by `div`. Of histograms also percentiles,
+    after `top` and `div` where those are given: `print(@h, p50, p99_9)`.
     """
 
     name = "print"
     params = (
         Param("value", "print"),
-        Param("top", "number", optional=True),
-        Param("div", "number", optional=True),
+        Param("top", "any", optional=True),
+        Param("div", "any", optional=True),
+        Param("percentile", "any", many=True),
     )
     effect = True
 
@@ -112,18 +115,46 @@ class Print(Func):
                 message = f"Non-map print() only takes 1 argument, {len(call.args)} found"
                 to.error(message, call.span)
             return VOID
-        for arg in call.args[1:]:
-            if arg.number is not None and arg.number < 0:
-                to.error(f"print() expects a positive number, got {arg.number}", arg.span)
+        self._check_options(call, to)
         return VOID
+
+    def _check_options(self, call: CallSite, to: Checking) -> None:
+        numbers, percentiles = _split_options(call)
+        for arg in numbers:
+            if arg.number is None:
+                to.error("print() expects constant integers as top and div", arg.span)
+            elif arg.number < 0:
+                to.error(f"print() expects a positive number, got {arg.number}", arg.span)
+        if len(numbers) > _OPTIONS:
+            message = f"print() takes up to {1 + _OPTIONS} arguments ({len(call.args)} provided)"
+            to.error(message, call.span, f"usage: {self.usage}")
+        value = to.value_type(call.args[0].variable)
+        if percentiles and value is not None and not isinstance(value, (Hist, LHist)):
+            to.error(f"percentiles are of hist() and lhist(), {value} provided", percentiles[0].span)
 
     def lower(self, call: CallSite, to: Emitter) -> None:
         value = call.args[0]
         if value.variable:
-            numbers = tuple([arg.number or 0 for arg in call.args[1:]])
+            options, percentiles = _split_options(call)
+            numbers = tuple([arg.number or 0 for arg in options])
+            if percentiles:
+                numbers += (0,) * (_OPTIONS - len(numbers)) + tuple(
+                    [thousandths(arg.type) for arg in percentiles]
+                )
             to.event("print", call, ring=CONTROL, variable=value.variable, numbers=numbers)
         else:
             to.event("print_value", call, (value,))
+
+
+_OPTIONS = 2
+"""top and div"""
+
+
+def _split_options(call: CallSite) -> tuple[list[Arg], list[Arg]]:
+    """The numbers, and the percentiles, that follow a map."""
+    options = call.args[1:]
+    percentiles = [arg for arg in options if isinstance(arg.type, Percentile)]
+    return [arg for arg in options if arg not in percentiles], percentiles
 
 
 @func

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from ..events.aggregate import hist_bound, lhist_bound, used_buckets
+from ..events.aggregate import find_percentile, hist_bound, lhist_bound, used_buckets
 from ..spec.values import Hist
 
 TYPE_CHECKING = False
@@ -18,8 +18,9 @@ WIDTH = 52
 _FLOAT = struct.Struct("=f")
 
 
-def render_histogram(histogram: Histogram, div: int = 0) -> bytes:
-    """The lines of a histogram. `div`, unless 0, divides the counts of powers of two."""
+def render_histogram(histogram: Histogram, div: int = 0, percentiles: tuple[int, ...] = ()) -> bytes:
+    """The lines of a histogram. `div`, unless 0, divides the counts of powers of two. `percentiles`, in
+    thousandths of a percent, are a last line."""
     type = histogram.type
     first, last = used_buckets(histogram.counts)
     counts = list(histogram.counts[first:last])
@@ -31,7 +32,15 @@ def render_histogram(histogram: Histogram, div: int = 0) -> bytes:
         label = _range_label(type, bucket)
         bar = b"@" * _bar_length(count, longest)
         lines.append(b"%-16b%8d |%-*b|\n" % (label, count, WIDTH, bar))
+    if percentiles:
+        found = [f"{percentile_name(p)}: {find_percentile(histogram, p)}" for p in percentiles]
+        lines.append(f"{', '.join(found)}\n".encode())
     return b"".join(lines)
+
+
+def percentile_name(thousandths: int) -> str:
+    """`p50`, `p99.9`"""
+    return f"p{thousandths / 1000:g}"
 
 
 def _bar_length(count: int, longest: int) -> int:

@@ -11,7 +11,7 @@ from json.encoder import encode_basestring
 
 from ..base.errors import InternalError
 from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void
-from ..events.aggregate import Histogram
+from ..events.aggregate import Histogram, find_percentile
 from ..events.batch import Column, compile_rows
 from ..events.decode import Form, find_by_class, is_text, item_of, strip_typedefs
 from ..spec.values import (
@@ -31,6 +31,7 @@ from ..spec.values import (
 )
 from .actions import each_text, open_failure
 from .clock import Strftime
+from .histogram import percentile_name
 from .order import arrange, divide
 from .output import Context
 from .printf import compile_format
@@ -75,6 +76,12 @@ def encode_histogram(histogram: Histogram, div: int = 0) -> str:
         maximum = "" if high is None else f'"max": {encode_number(high - 1)}, '
         buckets.append(f'{{{minimum}{maximum}"count": {count // div}}}')
     return f"[{','.join(buckets)}]"
+
+
+def encode_percentiles(histogram: Histogram, percentiles: tuple[int, ...]) -> str:
+    """`{"p50": 96, "p99.9": 250}`"""
+    found = [f'"{percentile_name(p)}": {encode_number(find_percentile(histogram, p))}' for p in percentiles]
+    return f"{{{', '.join(found)}}}"
 
 
 def compile_json(type: CType, context: Context) -> Encode:
@@ -202,14 +209,17 @@ class JsonOutput:
 
         return run
 
-    def map(self, variable: Variable, entries: Any, top: int = 0, div: int = 0) -> None:
+    def map(self, variable: Variable, entries: Any, top: int = 0, div: int = 0, *percentiles: int) -> None:
         type = variable.value
+        more = ""
         if variable.key is None:
             is_histogram = isinstance(type, (Hist, LHist))
             if entries is None and is_histogram:
                 return
             value = zero_value(type, self.form) if entries is None else entries
             data = self._encode(type, value, div)
+            if percentiles:
+                more = encode_percentiles(value, percentiles)
         elif not entries:
             return
         else:
@@ -217,8 +227,14 @@ class JsonOutput:
             shown = arrange(type, entries, top)
             members = [f"{key_text(k)}: {self._encode(type, v, div)}" for k, v in shown]
             data = f"{{{', '.join(members)}}}"
+            if percentiles:
+                found = [f"{key_text(k)}: {encode_percentiles(v, percentiles)}" for k, v in shown]
+                more = f"{{{', '.join(found)}}}"
+        name = quote(variable.name)
+        if more:
+            more = f', "percentiles": {{{name}: {more}}}'
         kind = find_by_class(_MAP_KINDS, type) or "map"
-        self._line(f'{{"type": "{kind}", "data": {{{quote(variable.name)}: {data}}}}}')
+        self._line(f'{{"type": "{kind}", "data": {{{name}: {data}}}{more}}}')
 
     def value(self, type: CType, value: Any) -> None:
         self._line(f'{{"type": "value", "data": {compile_json(type, self.context)(value)}}}')

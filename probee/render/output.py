@@ -31,12 +31,15 @@ if TYPE_CHECKING:
             """Records of any kind that is printed or asks for something to be printed: "printf",
             "print_value", "errorf", "warnf", "cat", "join", "system"."""
 
-        def map(self, variable: Variable, entries: Any, top: int = 0, div: int = 0) -> None:
+        def map(
+            self, variable: Variable, entries: Any, top: int = 0, div: int = 0, *percentiles: int
+        ) -> None:
             """A variable as its reader gave it, in this output's `form`.
 
             Keyed: only the last `top` entries in ascending order, all when 0; numbers are divided
             by `div`. Without keys, None prints the zero value: a `print` does that, while the dump
-            at the end leaves out variables that were never written.
+            at the end leaves out variables that were never written. `percentiles`, in thousandths of a
+            percent, are shown of histograms.
             """
 
         def value(self, type: CType, value: Any) -> None:

@@ -46,10 +46,10 @@ class TextOutput:
             handle = self._handlers[batch.layout.id] = self._compile(batch.layout)
         handle(batch)
 
-    def map(self, variable: Variable, entries: Any, top: int = 0, div: int = 0) -> None:
+    def map(self, variable: Variable, entries: Any, top: int = 0, div: int = 0, *percentiles: int) -> None:
         name = variable.name.encode()
         if variable.key is None:
-            self._scalar(name, variable.value, entries, div)
+            self._scalar(name, variable.value, entries, div, percentiles)
             return
         key_text = self._key_render(variable.key)
         is_histogram = isinstance(variable.value, (Hist, LHist))
@@ -57,7 +57,7 @@ class TextOutput:
         for key, value in arrange(variable.value, entries, top):
             label = b"%b[%b]:" % (name, key_text(key))
             if is_histogram:
-                lines.append(b"%b\n%b\n" % (label, render_histogram(value, div)))
+                lines.append(b"%b\n%b\n" % (label, render_histogram(value, div, percentiles)))
             else:
                 text = self._render(variable.value)(divide(variable.value, value, div))
                 lines.append(b"%b %b\n" % (label, text))
@@ -87,10 +87,10 @@ class TextOutput:
         self._out.flush()
         self._err.flush()
 
-    def _scalar(self, name: bytes, type: CType, value: Any, div: int) -> None:
+    def _scalar(self, name: bytes, type: CType, value: Any, div: int, percentiles: tuple[int, ...]) -> None:
         if isinstance(type, (Hist, LHist)):
             if value is not None:
-                self._out.write(b"%b:\n%b\n" % (name, render_histogram(value, div)))
+                self._out.write(b"%b:\n%b\n" % (name, render_histogram(value, div, percentiles)))
             return
         if value is None:
             value = zero_value(type, self.form)
