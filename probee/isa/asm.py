@@ -203,11 +203,20 @@ def render_shape(template: str) -> str:
 def _read_number(text: str, bits: int) -> int:
     """A number in a field of `bits`. Decimal ones are signed, hexadecimal ones may be the bit pattern."""
     clean = text.replace(" ", "").replace("\t", "").removeprefix("+")
-    value = int(clean, 16) if "x" in clean.lower() else int(clean)
+    value = parse_integer(clean)
     top = 1 << bits if "x" in clean.lower() or bits == 64 else 1 << bits - 1
     if not -(1 << bits - 1) <= value < top:
         raise _LineError(f"expected a number of {bits} bits, got {text.strip()}", text.strip())
     return value - (1 << bits) if bits < 64 and value >= 1 << bits - 1 else value
+
+
+def _read_raw(texts: tuple[str, ...]) -> Insn:
+    """An instruction by its fields: code dst src off imm."""
+    values = [parse_integer(text) for text in texts]
+    for text, value, (low, high) in zip(texts, values, _RAW_LIMITS, strict=True):
+        if not low <= value <= high:
+            raise _LineError(f"expected a number from {low} to {high}, got {text}", text)
+    return Insn(*values)
 
 
 class _Assembler:
@@ -260,8 +269,7 @@ class _Assembler:
             return
         raw = RAW.fullmatch(text)
         if raw is not None:
-            code, dst, src, off, imm = (int(n, 0) for n in raw.groups())
-            self.add(Insn(code, dst, src, off, imm))
+            self.add(_read_raw(raw.groups()))
             return
         form, texts = _match(text)
         self.add(self.read_operands(form, texts))
@@ -292,7 +300,7 @@ class _Assembler:
 
     def read_hole(self, hole: str, text: str) -> int:
         if hole in ("dst", "src", "wdst", "wsrc"):
-            return int(text)
+            return parse_integer(text)
         if hole in ("off", "fdidx"):
             digits = text.removeprefix("btf[").removesuffix("]")
             return _read_number(digits, 16) if digits else 0
@@ -338,7 +346,7 @@ class _Assembler:
 
     def read_pseudo(self, hole: str, text: str) -> int:
         inside, _, rest = text.partition("]")
-        high = _read_number(hex(int(rest.rpartition("+")[2] or "0", 0)), 64) if "+" in rest else 0
+        high = parse_integer(rest.rpartition("+")[2] or "0") if "+" in rest else 0
         if hole == "func":
             if inside[0] not in "+-":
                 self.refer("imm", inside, high)
@@ -347,12 +355,14 @@ class _Assembler:
         elif inside.startswith(("fd:", "idx:", "id:")):
             number, _, fd = inside.partition(":")[2].partition(" fd:")
             low = _read_number(number.split()[0], 32)
-            high = int(fd, 0) if fd else high
+            high = parse_integer(fd) if fd else high
         else:
             found = self.resolve("map", inside) if self.resolve is not None else None
             if found is None:
                 raise _LineError(f"unknown map {inside!r}", inside)
             low = found
+        if not 0 <= high < 1 << 32:
+            raise _LineError(f"expected a number of 32 bits, got {high}")
         return high << 32 | low & 0xFFFFFFFF
 
     def link(self) -> None:

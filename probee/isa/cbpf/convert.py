@@ -98,7 +98,7 @@ class _Converter:
         if code in ABSOLUTE:
             return self.lower_absolute(insn, index)
         if code in INDIRECT:
-            return [load_ind(_SIZE[INDIRECT[Op(code)]], X, k)]
+            return self.lower_indirect(insn)
         if code == Op.LDX_MSH:
             return [
                 mov_reg(SAVED, A),
@@ -113,6 +113,14 @@ class _Converter:
         if code & 7 == 4:
             return self.lower_arithmetic(insn)
         return self.lower_other(insn, index)
+
+    def lower_indirect(self, insn: Sock) -> list[Insn | _To]:
+        read = load_ind(_SIZE[INDIRECT[Op(insn.code)]], X, signed(insn.k, 32))
+        if not self.pcap or not insn.k:
+            return [read]
+        # To libpcap's own interpreter a sum that wraps is out of bounds; Linux takes what is left.
+        most = mov_imm(CONSTANT, signed(0xFFFFFFFF - insn.k, 32), wide=False)
+        return [most, jump_reg(Jump.GT, X, CONSTANT, 1), ja(2), mov_imm(A, 0, wide=False), exit_(), read]
 
     def lower_other(self, insn: Sock, index: int) -> list[Insn | _To]:
         code, k = insn.code, signed(insn.k, 32)
