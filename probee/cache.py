@@ -12,7 +12,7 @@ from binascii import crc32
 
 from . import __version__
 from .base.record import replace
-from .spec.bundle import Compiled, PerfLink, UprobeLink
+from .spec.bundle import Compiled, PerfLink, UprobeLink, WatchLink
 from .spec.store import encode_stored, parse_stored
 
 TYPE_CHECKING = False
@@ -113,4 +113,4 @@ def _fingerprint() -> tuple[int, ...]:
 
 
 def _aim(link: Link, pid: int) -> Link:
-    return replace(link, pid=pid) if isinstance(link, (UprobeLink, PerfLink)) else link
+    return replace(link, pid=pid) if isinstance(link, (UprobeLink, PerfLink, WatchLink)) else link

@@ -13,7 +13,7 @@ from .base.errors import UsageError
 from .events.losses import Losses
 from .events.maps import open_variable
 from .events.stream import Stream
-from .spec.bundle import Special, UprobeLink
+from .spec.bundle import KprobeLink, Special, UprobeLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ SIGNALS = ("SIGUSR1",)
 TRIALS = ("test", "bench")
 """Events of programs that run only when tests or benchmarks are asked for."""
 
-_FIRE_IN_REVERSE = (UprobeLink,)
+_FIRE_IN_REVERSE = (UprobeLink, KprobeLink)
 """Links whose kernel hooks run the last attached first."""
 
 _BUSY = 64
@@ -86,15 +86,17 @@ def compile_source(
     """
     from .cache import Cache, make_key
     from .kernel.files import LiveFiles
+    from .kernel.names import LiveNames
 
-    if dump is not None or not isinstance(target.files, LiveFiles):
+    files, names = target.files, target.names
+    if dump is not None or not isinstance(files, LiveFiles) or not isinstance(names, LiveNames):
         return _compile(source, target, params, pid, dump)
     cache = Cache(os.path.join(cache_folder(), "scripts"))
     key = make_key(source, params, pid, target)
-    compiled = cache.find(key, pid, target.files.holds)
+    compiled = cache.find(key, pid, lambda evidence: files.holds(evidence[0]) and names.holds(evidence[1]))
     if compiled is None:
         compiled = _compile(source, target, params, pid, None)
-        cache.keep(key, target.files.evidence, compiled)
+        cache.keep(key, (files.evidence, names.evidence), compiled)
     return compiled
 
 

@@ -31,6 +31,8 @@ _SYSCALL_NUMBERS = {"x86_64": (321, 298), "aarch64": (280, 241)}  # bpf, perf_ev
 _BPF_MAP_CREATE = 0
 _BPF_MAP_TYPE_ARRAY = 2
 _PERF_FLAG_FD_CLOEXEC = 8
+_PERF_TYPE_BREAKPOINT = 5
+_HW_BREAKPOINT_W = 2
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,18 @@ def _uprobe() -> bool:
 
 def _kprobe() -> bool:
     return _local_probe("kprobe", ctypes.create_string_buffer(b"vfs_read"))
+
+
+def _watchpoint() -> bool:
+    watched = ctypes.create_string_buffer(8)
+    size = 112
+    attr = bytearray(size)
+    attr[0:8] = _PERF_TYPE_BREAKPOINT.to_bytes(4, "little") + size.to_bytes(4, "little")
+    attr[52:56] = _HW_BREAKPOINT_W.to_bytes(4, "little")
+    attr[56:64] = ctypes.addressof(watched).to_bytes(8, "little")
+    attr[64:72] = (8).to_bytes(8, "little")
+    buffer = ctypes.create_string_buffer(bytes(attr), size)
+    return _close(_syscall(1, buffer, os.getpid(), -1, -1, _PERF_FLAG_FD_CLOEXEC))
 
 
 def _tracefs() -> bool:
@@ -175,6 +189,7 @@ FEATURES = {
         Feature("bpf", "bpf(2) that creates an array map", _bpf),
         Feature("uprobe", "perf_event_open(2) on the uprobe PMU", _uprobe),
         Feature("kprobe", "perf_event_open(2) on the kprobe PMU", _kprobe),
+        Feature("watchpoint", "perf_event_open(2) on a breakpoint", _watchpoint),
         Feature("tracefs", "a mounted /sys/kernel/tracing", _tracefs),
         Feature("cc", "a C compiler called cc, and the C library's headers", _cc),
         Feature("sdt", "cc, and SystemTap's header <sys/sdt.h>", _sdt),

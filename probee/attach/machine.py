@@ -12,7 +12,16 @@ from ..base.errors import InternalError
 from ..kernel.machine import Kernel
 from ..kernel.programs import KernelProgram
 from ..spec.abi import AttachType
-from ..spec.bundle import IntervalLink, PerfLink, Special, UprobeLink
+from ..spec.bundle import (
+    IntervalLink,
+    KprobeLink,
+    PerfLink,
+    RawTracepointLink,
+    Special,
+    TracepointLink,
+    UprobeLink,
+    WatchLink,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +35,10 @@ KINDS: dict[type, str] = {
     UprobeLink: "uprobe",
     IntervalLink: "interval",
     PerfLink: "perf",
+    TracepointLink: "tracepoint",
+    RawTracepointLink: "rawtracepoint",
+    KprobeLink: "kprobe",
+    WatchLink: "watchpoint",
 }
 """Class of a link → the module of this folder whose `attach(link, program)` makes it live."""
 
@@ -49,6 +62,11 @@ class LiveMachine(Kernel):
         Places of one file that follow one another share a link of the kernel where it has such links:
         each link costs tens of milliseconds to close, however many places it has.
         """
+        if program.spec.expected_attach == AttachType.TRACE_KPROBE_MULTI:
+            from .kprobe import attach_together as attach_functions
+
+            functions = [link for link in links if isinstance(link, KprobeLink)]
+            return [self._own(attach_functions(functions, _own(program)))]
         places = [link for link in links if isinstance(link, UprobeLink)]
         if len(places) < len(links) or program.spec.expected_attach != AttachType.TRACE_UPROBE_MULTI:
             return [self.attach(link, program) for link in links]

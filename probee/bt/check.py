@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..base.errors import InternalError, SourceError
 from ..base.record import replace
 from ..base.source import Diagnostic
-from ..ctype.types import CType, Int, Void
+from ..ctype.types import CType, Int, Struct, Void
 from ..funcs.stored import MAP_KINDS, Declared
 from ..spec.values import Aggregate, Tuple
 from . import tree
@@ -158,6 +158,13 @@ class Checker:
     @property
     def providers(self) -> tuple[Provider, ...]:
         return self.action.providers if self.action is not None else ()
+
+    @property
+    def contexts(self) -> list[tuple[Provider, Struct | None]]:
+        if self.action is None:
+            return []
+        pairs = zip(self.action.providers, self.action.sites, strict=False)
+        return [(provider, site.context) for provider, sites in pairs for site in sites]
 
     def value_type(self, variable: str) -> CType | None:
         info = self.maps.get(variable)

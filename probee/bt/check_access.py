@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..base.record import replace
-from ..ctype.types import INT8, UINT64, VOID, Array, CType, Ptr, Struct, Void
+from ..ctype.tracepoint import is_data_loc, is_rel_loc
+from ..ctype.types import CHAR, INT8, UINT64, VOID, Array, CType, Ptr, Struct, Void
 from ..spec.values import Aggregate, Str, Tuple
 from . import tree
 from .constants import number_of
@@ -70,6 +71,8 @@ def check_field(c: Checker, expr: tree.FieldAccess) -> CType | None:
         message = f"Struct/union of type '{type}' does not contain a field named '{expr.name}'"
         c.error(message, expr.span, hint)
         return None
+    if is_data_loc(member.type) or is_rel_loc(member.type):
+        return Ptr(CHAR, "kernel")
     return in_space(element_of(member.type), space)
 
 

@@ -133,7 +133,7 @@ class _Programs:
                 name,
                 provider.program_type,
                 b"",
-                expected_attach=provider.find_attach_type(self.target),
+                expected_attach=provider.find_attach_type(self.target, sites),
                 probe=site.probe,
                 span=probe.span,
             )

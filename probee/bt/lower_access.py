@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ..base.bits import align_up
 from ..base.record import record, replace
+from ..ctype.tracepoint import is_data_loc, is_rel_loc
 from ..ctype.types import Array, CType, Ptr, Struct
 from ..funcs.emit import ROOM, Place, in_register
 from ..funcs.memory import reader_of
-from ..ir.types import S64, U64, IntType
+from ..ir.types import S64, U64, IntType, int_type
 from ..spec.values import Str, Tuple
 from . import tree
 from .lower_copy import copy_value
@@ -53,13 +54,19 @@ class _Way:
             assert local.type is not None
             return Where(self.s.memory_of(local), 0, local.type)
         type = self.s.expect(expr)
+        call = self.s.checked.calls.get(expr)
+        pointer = call[0].memory(call[1], self.s) if call is not None else None
+        if pointer is not None:
+            return Where(pointer, 0, type)
         memory = self.s.b.slot(align_up(type.size + ROOM, 8))
         self.s.into(expr, Place(memory, 0, type, clean=True))
         return Where(memory, 0, type)
 
     def behind(self, expr: tree.Expr, pointer: Ptr) -> Where:
         """What the pointer that `expr` is points to."""
-        return Where(self.s.b.ext(self.s.number(expr), U64), 0, pointer.to, reader_of(pointer))
+        return Where(
+            self.s.b.ext(self.s.number(expr), U64), 0, pointer.to, reader_of(pointer, self.s.provider.space)
+        )
 
     def tuple_access(self, expr: tree.TupleAccess) -> Where:
         return self._item(self.find(expr.operand), expr.index)
@@ -139,6 +146,8 @@ _RULES: dict[type, Callable[[_Way, Any], Where]] = {
 def load(s: Lowerer, where: Where) -> Value:
     """The number at `where`."""
     b, type = s.b, in_register(where.type)
+    if is_data_loc(where.type) or is_rel_loc(where.type):
+        return _follow(s, where)
     if not where.helper and not where.bits and not where.offset % where.type.size:
         return b.load(where.pointer, type, where.offset)
     size = (where.bit + where.bits + 7) // 8 if where.bits else where.type.size
@@ -152,6 +161,14 @@ def load(s: Lowerer, where: Where) -> Value:
     if not where.bits:
         return b.load(memory, type)
     return b.ext(_cut(s, b.load(memory, U64), where, type), type)
+
+
+def _follow(s: Lowerer, where: Where) -> Value:
+    """The address that a field of a tracepoint's record stands for: the field holds a place in the record."""
+    b = s.b
+    place = b.op("and", b.load(where.pointer, int_type(4, False), where.offset), 0xFFFF)
+    start = b.op("add", b.cast(where.pointer, U64), where.offset + 4 if is_rel_loc(where.type) else 0)
+    return b.op("add", start, b.ext(place, U64))
 
 
 def _cut(s: Lowerer, word: Value, where: Where, type: IntType) -> Value:

@@ -52,6 +52,9 @@ _NEEDS = {
 }
 """Probe kind, as a script spells it, with what it is for where that has no spelling → features it needs."""
 
+_LATER = ("rawtracepoint with types",)
+"""What this probee can't do yet though it has the probe kind."""
+
 _REFUSED = (errno.EPERM, errno.EACCES)
 _NOT_FOR_YOU = "needs root, or CAP_BPF and CAP_PERFMON"
 _LOCKED = "a policy of this machine, not a fault; what it refuses stays closed"
@@ -159,7 +162,7 @@ def render_json(report: Report) -> str:
 
 
 def _find(kind: str, answers: dict[str, Answer], privileges: Privileges) -> Finding:
-    later = is_later(kind.split(",")[0].split()[0])
+    later = kind in _LATER or is_later(kind.split(",")[0].split()[0])
     for name in _NEEDS[kind]:
         answer = answers[name]
         if not answer.have:

@@ -26,6 +26,7 @@
     task.py        pid tid uid gid username comm cpu
     system.py      rand ncpus numaid jiffies usermode curtask cgroup
     registers.py   arg0 … argN retval reg
+    context.py     args
     place.py       func probe probetype
     predicates.py  is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err
     asserts.py     assert static_assert fail
@@ -62,6 +63,7 @@ _NAMES = {
     "task": "pid tid uid gid username comm cpu",
     "system": "rand ncpus numaid jiffies usermode curtask cgroup",
     "registers": "retval reg",
+    "context": "args",
     "place": "func probe probetype",
     "predicates": "is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err",
     "asserts": "assert static_assert fail",

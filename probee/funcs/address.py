@@ -115,4 +115,5 @@ class Macaddr(Func):
             return
         b = to.b
         address = b.ext(to.value(source), U64)
-        b.call(reader_of(source.type), b.offset(place.pointer, place.offset), _MAC, address)
+        read = reader_of(source.type, to.provider.space)
+        b.call(read, b.offset(place.pointer, place.offset), _MAC, address)

@@ -64,7 +64,7 @@ class Buf(Func):
         address = b.ext(to.value(source), U64)
         b.store(place.pointer, length, _COUNT, place.offset)
         target = b.offset(place.pointer, place.offset + _COUNT)
-        b.call(reader_of(source.type), target, length, address)
+        b.call(reader_of(source.type, to.provider.space), target, length, address)
 
     def _length(self, call: CallSite, to: Emitter, most: int) -> Value | int:
         if len(call.args) < 2:

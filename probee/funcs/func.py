@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..base.record import record
 from ..base.registry import Registry
-from ..ctype.types import VOID, CType
+from ..ctype.types import VOID, CType, Struct
 from ..spec.values import Aggregate
 
 TYPE_CHECKING = False
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
         @property
         def providers(self) -> tuple[Provider, ...]:
             """The kinds of the probe's attach points."""
+
+        @property
+        def contexts(self) -> list[tuple[Provider, Struct | None]]:
+            """The kind of each place that the probe attaches to, and the record that it gives."""
 
         def error(self, message: str, span: Span, hint: str | None = None) -> None: ...
 
@@ -124,6 +128,10 @@ class Func:
 
     def constant(self, call: CallSite) -> bytes | None:
         """The text that a call is known to give."""
+        return None
+
+    def memory(self, call: CallSite, to: Emitter) -> Value | None:
+        """The memory that the value of a call lies in; None where it is computed."""
         return None
 
     def lower(self, call: CallSite, to: Emitter) -> Value | None:

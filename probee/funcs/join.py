@@ -40,7 +40,7 @@ class Join(Func):
         b = to.b
         array = b.ext(to.value(call.args[0]), U64)
         separator = b" " if len(call.args) < 2 else call.args[1].text or b""
-        read = reader_of(call.args[0].type)
+        read = reader_of(call.args[0].type, to.provider.space)
 
         def fill(places: list[Place]) -> None:
             for place in places:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .emit import Emitter
 
 
-def reader_of(type: CType, default: str = "user") -> str:
+def reader_of(type: CType, default: str) -> str:
     """The helper that reads memory at an address of `type`; with `_str` after it, the one that reads text.
 
     `default` is the space ("user" or "kernel") of an address that does not tell its own.

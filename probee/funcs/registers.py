@@ -38,17 +38,19 @@ class _Argument(Func):
         return UINT64
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
+        b, convention = to.b, to.provider.arguments
+        if convention == "raw":
+            return b.load(b.context(), U64, 8 * self._number)
         arch = find_arch(to.unit.target.machine)
-        if self._number < len(arch.user_arguments):
-            register = arch.register(arch.user_arguments[self._number])
-            return to.b.load(to.b.context(), int_type(register.size, False), register.offset)
-        b = to.b
+        names = arch.kernel_arguments if convention == "kernel" else arch.user_arguments
+        if self._number < len(names):
+            register = arch.register(names[self._number])
+            return b.load(b.context(), int_type(register.size, False), register.offset)
         stack = b.load(b.context(), U64, arch.register(arch.stack_pointer).offset)
-        index = self._number - len(arch.user_arguments)
         memory = b.slot(8)
         # Where the read fails the kernel leaves zeros.
-        where = b.op("add", stack, arch.stack_argument + 8 * index)
-        b.call("probe_read_user", memory, 8, where)
+        where = b.op("add", stack, arch.stack_argument + 8 * (self._number - len(names)))
+        b.call(f"probe_read_{convention}", memory, 8, where)
         return b.load(memory, U64)
 
 

@@ -88,7 +88,7 @@ class StrFunc(Func):
         address = to.value(call.args[0])
         length = self._length(call, to, longest)
         target = b.offset(place.pointer, place.offset)
-        b.call(f"{reader_of(call.args[0].type)}_str", target, length, b.ext(address, U64))
+        b.call(f"{reader_of(call.args[0].type, to.provider.space)}_str", target, length, b.ext(address, U64))
 
     def _length(self, call: CallSite, to: Emitter, longest: int) -> Value | int:
         if len(call.args) < 2:

@@ -290,7 +290,7 @@ def _cast_type(value: Value) -> str:
     if isinstance(old, PtrType) and isinstance(new, PtrType) and old.space == new.space:
         return ""
     pointers = [t for t in (old, new) if isinstance(t, PtrType)]
-    if any(p.space not in FOREIGN for p in pointers):
+    if any(p.space not in (*FOREIGN, Space.CTX) for p in pointers) or new == PtrType(Space.CTX):
         return f"{old} can't become {new}"
     integers = [t for t in (old, new) if isinstance(t, IntType)]
     return "" if all(t.bits == 64 for t in integers) else "a pointer has 64 bits"

@@ -39,6 +39,7 @@ BPF_PSEUDO_MAP_VALUE = 2
 """Source register of a wide load whose value is a map, or an address in a map's value."""
 
 BPF_F_UPROBE_MULTI_RETURN = 1 << 0
+BPF_F_KPROBE_MULTI_RETURN = 1 << 0
 
 NAME_LENGTH = 15
 """Characters the kernel keeps of a program's or a map's name (BPF_OBJ_NAME_LEN less the NUL)."""
@@ -71,8 +72,8 @@ PERF_EVENT_IOC_ENABLE = 0x2400
 PERF_EVENT_IOC_SET_BPF = 0x40042408
 
 
-HW_BREAKPOINT_W = 2
-"""Kind of a hardware breakpoint: on a write."""
+BREAKPOINT_MODES = {"r": 1, "w": 2, "x": 4}
+"""Bits of a hardware breakpoint's kind (include/uapi/linux/hw_breakpoint.h): on a read, write, execution."""
 
 
 SYSCALLS = {

@@ -34,15 +34,15 @@ from ..isa.ebpf import (
 )
 from ..spec.abi import AttachType, MapFlag, MapType, PerfHardware, PerfSoftware, PerfType, ProgType
 from ..spec.bundle import Map
-from .abi import HW_BREAKPOINT_W, Cmd, LogLevel
+from .abi import BREAKPOINT_MODES, Cmd, LogLevel
 from .config import find_config
 from .cpus import online_cpus, possible_cpus
 from .fd import Fd
 from .maps import create_map
+from .names import find_tracefs
 from .perf import LINK, pmu_type, try_event, try_uprobe_multi
 from .privilege import read_lockdown
-from .procfs import read_text
-from .programs import Load
+from .programs import Load, open_raw_tracepoint
 from .syscall import address, bpf, known_errno
 
 TYPE_CHECKING = False
@@ -59,8 +59,6 @@ _PERIOD = 1_000_000
 _BAD_FD = 0x7FFFFFFF
 _BAD_ADDRESS = 8
 _FP = 10
-
-_TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 
 
 @record
@@ -174,9 +172,7 @@ def _have_raw_tracepoint() -> Answer:
     loaded = _opened(Load(ProgType.RAW_TRACEPOINT, _encode(mov_imm(0, 0))).run())
     if not loaded.have:
         return loaded
-    name = bytearray(b"probee_no_such_tracepoint\0")
-    attr = bytearray(struct.pack("=QI", address(name), _BAD_FD))
-    return _reached(bpf(Cmd.RAW_TRACEPOINT_OPEN, attr), errno.ENOENT, errno.EBADF)
+    return _reached(open_raw_tracepoint("probee_no_such_tracepoint", _BAD_FD), errno.ENOENT, errno.EBADF)
 
 
 # -- maps ---------------------------------------------------------------------------------------
@@ -296,7 +292,7 @@ def _have_hardware() -> Answer:
 def _have_watchpoint() -> Answer:
     watched = bytearray(8)
     result = try_event(
-        PerfType.BREAKPOINT, 0, pid=0, bp_type=HW_BREAKPOINT_W, config1=address(watched), config2=4
+        PerfType.BREAKPOINT, 0, pid=0, bp_type=BREAKPOINT_MODES["w"], config1=address(watched), config2=4
     )
     return _with_config(_opened(result), "CONFIG_HAVE_HW_BREAKPOINT")
 
@@ -313,12 +309,11 @@ def _have_vmlinux_btf() -> Answer:
 
 
 def _have_tracefs() -> Answer:
-    for path in _TRACEFS:
-        if os.access(f"{path}/events", os.R_OK):
-            return _YES
-    if "tracefs" in (read_text("/proc/filesystems") or ""):
-        return Answer(False, f"tracefs is not mounted: mount -t tracefs tracefs {_TRACEFS[0]}")
-    return _with_config(Answer(False, "this kernel has no tracefs"), "CONFIG_TRACING")
+    try:
+        find_tracefs()
+    except FeatureError as error:
+        return Answer(False, f"{error.message}: {error.hint}" if error.hint else error.message)
+    return _YES
 
 
 # -- answers ------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import struct
 from ..base.errors import AttachError, FeatureError
 from ..spec.abi import AttachType
 from .abi import (
+    BPF_F_KPROBE_MULTI_RETURN,
     BPF_F_UPROBE_MULTI_RETURN,
     PERF_ATTR_DISABLED,
     PERF_ATTR_INHERIT,
@@ -42,6 +43,9 @@ LINK = struct.Struct("=iiIIQ")
 # prog_fd target_fd attach_type flags path offsets ref_ctr_offsets cookies cnt flags pid
 _UPROBE_MULTI = struct.Struct("=iiIIQQQQIIixxxx")
 
+# prog_fd target_fd attach_type flags flags cnt syms addrs cookies
+_KPROBE_MULTI = struct.Struct("=iiIIIIQQQ")
+
 _NO_COOKIE = "a probe can carry a cookie since Linux 5.15"
 
 _ALL_PROCESSES = -1
@@ -54,6 +58,11 @@ def pmu_type(name: str) -> int:
     if text is None:
         raise FeatureError(f"this kernel has no event source {name!r} (no {_PMUS}/{name})")
     return int(text)
+
+
+def have_pmu(name: str) -> bool:
+    """Whether the kernel has an event source `name`."""
+    return os.path.exists(f"{_PMUS}/{name}/type")
 
 
 def pmu_bit(pmu: str, field: str) -> int:
@@ -122,13 +131,40 @@ def open_uprobe(what: str, path: str, offset: int, *, ret: bool, pid: int = 0) -
     )
 
 
-def open_thread_event(what: str, kind: int, config: int, *, tid: int, period: int) -> Fd | None:
+def open_kprobe(what: str, function: str, offset: int, *, ret: bool) -> Fd:
+    """The event of one place in the kernel's code. Raises AttachError, FeatureError."""
+    name = bytearray(os.fsencode(function) + b"\0")
+    config = pmu_bit("kprobe", "retprobe") if ret else 0
+    cpu = online_cpus()[0]  # where it is counted; it fires on every CPU
+    return open_event(what, pmu_type("kprobe"), config, cpu=cpu, config1=address(name), config2=offset)
+
+
+def open_thread_event(
+    what: str,
+    kind: int,
+    config: int,
+    *,
+    tid: int,
+    period: int,
+    bp_type: int = 0,
+    config1: int = 0,
+    config2: int = 0,
+) -> Fd | None:
     """An event of thread `tid` and of the threads that it makes from now on; None if it has ended.
 
     Kernels before 5.13 make it one of new processes, too. Raises AttachError.
     """
     for flags in (PERF_ATTR_INHERIT | PERF_ATTR_INHERIT_THREAD, PERF_ATTR_INHERIT):
-        result = try_event(kind, config, pid=tid, period=period, flags=flags)
+        result = try_event(
+            kind,
+            config,
+            pid=tid,
+            period=period,
+            bp_type=bp_type,
+            config1=config1,
+            config2=config2,
+            flags=flags,
+        )
         if result != -errno.EINVAL:
             break
     if result == -errno.ESRCH:
@@ -194,5 +230,23 @@ def try_uprobe_multi(
         len(offsets),
         BPF_F_UPROBE_MULTI_RETURN if ret else 0,
         pid,
+    )
+    return bpf(Cmd.LINK_CREATE, bytearray(attr))
+
+
+def try_kprobe_multi(program: int, functions: Sequence[str], *, ret: bool = False) -> int:
+    """Link a program to many functions of the kernel at once: a file descriptor, or -errno.
+
+    The program must have been loaded for AttachType.TRACE_KPROBE_MULTI.
+    """
+    text = bytearray(b"".join([os.fsencode(name) + b"\0" for name in functions]))
+    start, places = address(text), []
+    for name in functions:
+        places.append(start)
+        start += len(os.fsencode(name)) + 1
+    symbols = bytearray(struct.pack(f"={len(places)}Q", *places))
+    flags = BPF_F_KPROBE_MULTI_RETURN if ret else 0
+    attr = _KPROBE_MULTI.pack(
+        program, 0, AttachType.TRACE_KPROBE_MULTI, 0, flags, len(places), address(symbols), 0, 0
     )
     return bpf(Cmd.LINK_CREATE, bytearray(attr))

@@ -8,6 +8,7 @@ span of the script that the refused instruction was made for.
 from __future__ import annotations
 
 import errno
+import os
 import struct
 import sys
 
@@ -23,7 +24,7 @@ from .abi import (
 )
 from .fd import Fd
 from .maps import KernelMap, object_name
-from .syscall import address, bpf_charged, bpf_retry, check, explain_refusal, known_errno
+from .syscall import address, bpf, bpf_charged, bpf_retry, check, explain_refusal, known_errno
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,6 +82,12 @@ class KernelProgram:
 
     def close(self) -> None:
         self.fd.close()
+
+
+def open_raw_tracepoint(name: str, program: int) -> int:
+    """Run the program of descriptor `program` at the tracepoint `name`: a file descriptor, or -errno."""
+    text = bytearray(os.fsencode(name) + b"\0")
+    return bpf(Cmd.RAW_TRACEPOINT_OPEN, bytearray(struct.pack("=QI", address(text), program)))
 
 
 def load_btf(btf: bytes) -> Fd:

@@ -14,6 +14,7 @@ from ..base.record import record
 from ..spec.target import Target
 from .cpus import possible_cpus
 from .files import LiveFiles
+from .names import LiveNames
 from .procfs import read_text
 
 TYPE_CHECKING = False
@@ -36,6 +37,7 @@ NEEDED = (
     "test_run",
     "perf_link",
     "uprobe_multi_pid",
+    "kprobe_multi",
 )
 """Features that decide how a script is compiled; what is not asked for here is not tried."""
 
@@ -66,6 +68,7 @@ def survey(path: str, cache: str | None = None, needed: Iterable[str] = NEEDED) 
         isa=find_level(have),
         features=have,
         files=LiveFiles(path),
+        names=LiveNames(),
         page_size=os.sysconf("SC_PAGESIZE"),
     )
 

@@ -1,10 +1,15 @@
 """The compile half of each probe kind, one file each: spelling, program type, what its context offers.
 
-    provider.py   what a probe kind is: `Provider`, `Point` (as written), `Site` (as resolved)
-    special.py    begin, end, self, test, bench
-    interval.py   a timer on one CPU
-    perf.py       profile, software, hardware: every so many times that something happens
-    uprobe.py     uprobe, uretprobe: functions of programs and libraries
+    provider.py       what a probe kind is: `Provider`, `Point` (as written), `Site` (as resolved)
+    special.py        begin, end, self, test, bench
+    interval.py       a timer on one CPU
+    perf.py           profile, software, hardware: every so many times that something happens
+    uprobe.py         uprobe, uretprobe: functions of programs and libraries
+    kprobe.py         kprobe, kretprobe: functions of the kernel
+    tracepoint.py     tracepoint: places in the kernel that were made to be traced
+    rawtracepoint.py  rawtracepoint: the same, with the kernel's own arguments
+    watchpoint.py     watchpoint: memory that is read, written, executed
+    glob.py           patterns of names
 
 A new kind is a file and a line in `_MODULES`; short names stand there too.
 """
@@ -33,6 +38,16 @@ _MODULES = {
     "s": "perf",
     "hardware": "perf",
     "h": "perf",
+    "watchpoint": "watchpoint",
+    "w": "watchpoint",
+    "tracepoint": "tracepoint",
+    "t": "tracepoint",
+    "rawtracepoint": "rawtracepoint",
+    "rt": "rawtracepoint",
+    "kprobe": "kprobe",
+    "k": "kprobe",
+    "kretprobe": "kprobe",
+    "kr": "kprobe",
     "uprobe": "uprobe",
     "u": "uprobe",
     "uretprobe": "uprobe",
@@ -43,7 +58,7 @@ _SHORT = 2
 """Letters of the longest short form. `u` is uprobe, `U` is usdt."""
 
 _LATER = """
-kprobe k kretprobe kr tracepoint t rawtracepoint rt usdt U fentry f kfunc fexit fr kretfunc watchpoint w iter it
+usdt U fentry f kfunc fexit fr kretfunc iter it
 """
 LATER = frozenset(_LATER.split())
 """Spellings of the language's other probe kinds, which this version does not have."""

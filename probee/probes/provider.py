@@ -9,7 +9,10 @@ from ..spec.abi import AttachType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..base.source import Span
+    from ..ctype.types import Struct
     from ..spec.abi import ProgType
     from ..spec.bundle import Link
     from ..spec.target import Target
@@ -27,18 +30,21 @@ class Point:
 
 @record
 class Site:
-    """One place to attach to: its full name, the traced function's name ("" = none), and the link,
-    whose `program` is still empty."""
+    """One place to attach to: its full name, the traced function's name ("" = none), the link, whose
+    `program` is still empty, and the record that `args` is there (None = none)."""
 
     probe: str
     function: str
     link: Link
+    context: Struct | None = None
 
 
 class Provider:
     """A probe kind. Facts are class attributes, `expand` finds the places of an attach point.
 
-    `arguments`: argN can be read. `returns`: retval can be read. `function`: func is known.
+    `arguments`: argN can be read, and from where: as "user" or "kernel" code passes them, or "raw", one
+    after another in the context; "" is nowhere. `returns`: retval can be read. `function`: func is known.
+    `space`: where an address points, "user" or "kernel", that does not tell itself.
     `task`: the program runs in the traced task, so that a filter on pid makes sense; `links_by_pid`: the
     link does it.
     """
@@ -47,14 +53,15 @@ class Provider:
     aliases: tuple[str, ...] = ()
     usage: str
     program_type: ProgType
-    arguments = False
+    arguments = ""
+    space = "user"
     returns = False
     function = False
     task = False
     links_by_pid = False
 
-    def find_attach_type(self, target: Target) -> AttachType:
-        """What programs of this kind are loaded for, by what `target` has."""
+    def find_attach_type(self, target: Target, sites: Sequence[Site]) -> AttachType:
+        """What a program for `sites` is loaded for, by what `target` has."""
         return AttachType.NONE
 
     def expand(self, point: Point, target: Target, pid: int = 0) -> list[Site]:

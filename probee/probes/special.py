@@ -48,7 +48,7 @@ class _Self(Provider):
 
 
 class _Trial(Provider):
-    """A test or benchmark. It gets a packet, since that is what the kernel runs again and again, and times."""
+    """A test or benchmark: a program for packets, since those are what the kernel repeats and times."""
 
     program_type = ProgType.XDP
 

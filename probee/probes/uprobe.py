@@ -12,10 +12,13 @@ from ..base.errors import FormatError, TargetError
 from ..elf.resolve import resolve_symbol
 from ..spec.abi import AttachType, ProgType
 from ..spec.bundle import UprobeLink
+from .glob import compile_glob
 from .provider import Point, Provider, Site
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..elf.file import Elf
     from ..spec.target import Target
 
@@ -23,7 +26,7 @@ _NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|\d{1,20}")
 
 
 class _Uprobe(Provider):
-    arguments = True
+    arguments = "user"
     function = True
     task = True
     links_by_pid = True
@@ -35,7 +38,7 @@ class _Uprobe(Provider):
         self.returns = returns
         self.usage = f"{name}:PATH:FUNCTION" + ("" if returns else f", {name}:PATH:FUNCTION+OFFSET")
 
-    def find_attach_type(self, target: Target) -> AttachType:
+    def find_attach_type(self, target: Target, sites: Sequence[Site]) -> AttachType:
         # Closing such a link takes a quarter of the time, and one holds any number of places.
         return AttachType.TRACE_UPROBE_MULTI if target.have("uprobe_multi_pid") else AttachType.NONE
 
@@ -89,8 +92,7 @@ def _find_file(point: Point, target: Target, file: str) -> str:
 
 
 def _match_functions(elf: Elf, glob: str) -> list[tuple[str, str, int]]:
-    # Since patterns are of `*` only, every other character stands for itself.
-    pattern = re.compile(".*".join([re.escape(part) for part in glob.split("*")]))
+    pattern = compile_glob(glob)
     places: dict[int, str] = {}
     for symbol in elf.iter_functions(lambda name: pattern.fullmatch(name) is not None):
         offset = elf.file_offset(symbol.value)

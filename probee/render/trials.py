@@ -36,8 +36,8 @@ def render_trial(done: Sequence[Trial], total: int, *, json: bool) -> str:
     the summary at the last."""
     trial = done[-1]
     if json:
-        values = {"duration": trial.duration, "passed": trial.passed, "output": trial.output}
-        return _result("test_result", trial.name, values)
+        duration, passed, output = trial.duration, trial.passed, trial.output
+        return _result("test_result", trial.name, duration=duration, passed=passed, output=output)
     lines = [] if len(done) > 1 else [f"{_mark('==========')} Running {total} tests."]
     lines.append(f"{_mark(' RUN      ')} {trial.name}")
     if not trial.passed:
@@ -62,7 +62,7 @@ def _summary(done: Sequence[Trial]) -> list[str]:
 def render_benchmark(result: Benchmark, names: Sequence[str], *, first: bool, json: bool) -> str:
     """The line about a benchmark of all that are called `names`, with the table's head before the first."""
     if json:
-        return _result("benchmark_result", result.name, {"average": result.average, "iters": result.times})
+        return _result("benchmark_result", result.name, average=result.average, iters=result.times)
     width = max([_NAME_WIDTH, *map(len, names)]) + 1
     head = f"{'Benchmark':<{width}}{'Time(ns)':<{_TIME_WIDTH}}Iterations"
     line = f"{result.name:<{width}}{result.average:<{_TIME_WIDTH}}{result.times}"
@@ -87,7 +87,7 @@ def _tests(count: int) -> str:
     return f"{count} test" if count == 1 else f"{count} tests"
 
 
-def _result(kind: str, name: str, values: dict[str, int | bool | str]) -> str:
+def _result(kind: str, name: str, **values: object) -> str:
     from json import dumps
 
     return dumps({"type": kind, "data": {name: values}}) + "\n"

@@ -189,7 +189,66 @@ class PerfLink:
     span: Span | None = None
 
 
-Link = Special | UprobeLink | IntervalLink | PerfLink
+@record
+class TracepointLink:
+    """A tracepoint of the kernel, by tracefs's names."""
+
+    program: str
+    category: str
+    event: str
+    probe: str = ""
+    span: Span | None = None
+
+
+@record
+class RawTracepointLink:
+    """A tracepoint of the kernel, by its own name: the program gets its arguments as they are."""
+
+    program: str
+    event: str
+    probe: str = ""
+    span: Span | None = None
+
+
+@record
+class KprobeLink:
+    """A function of the kernel, or of the `module` that is named. `ret`: at the function's return."""
+
+    program: str
+    function: str
+    offset: int = 0
+    ret: bool = False
+    module: str = ""
+    probe: str = ""
+    span: Span | None = None
+
+
+@record
+class WatchLink:
+    """A hardware breakpoint on `length` bytes at `address`; `modes` are of "r", "w" and "x".
+
+    `pid`: of that process; 0: of the kernel, on every CPU.
+    """
+
+    program: str
+    address: int
+    length: int
+    modes: str
+    pid: int = 0
+    probe: str = ""
+    span: Span | None = None
+
+
+Link = (
+    Special
+    | UprobeLink
+    | IntervalLink
+    | PerfLink
+    | TracepointLink
+    | RawTracepointLink
+    | KprobeLink
+    | WatchLink
+)
 
 
 @record

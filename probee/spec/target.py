@@ -10,6 +10,7 @@ from ..base.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Protocol
 
     from ..elf.file import Elf
@@ -24,6 +25,23 @@ if TYPE_CHECKING:
             """The ELF file at an absolute `path`. Raises FormatError, TargetError."""
 
         def process_exists(self, pid: int) -> bool: ...
+
+    class Names(Protocol):
+        """What there is to trace in the target's kernel."""
+
+        def find_format(self, category: str, event: str) -> str | None:
+            """tracefs's description of a tracepoint, or None. Raises FeatureError without tracefs."""
+
+        def iter_tracepoints(self) -> Iterable[tuple[str, str]]:
+            """(category, event) of every tracepoint, in order. Raises FeatureError without tracefs."""
+
+        def have_function(self, name: str, module: str) -> bool:
+            """Whether the kernel, or a module that is named, has a function `name`."""
+
+        def iter_functions(self) -> Iterable[tuple[str, str]]:
+            """(name, module) of every function that can be traced; the kernel itself is ""."""
+
+        def have_module(self, name: str) -> bool: ...
 
 
 @record
@@ -40,6 +58,7 @@ class Target:
     isa: int
     features: frozenset[str]
     files: Files | None = None
+    names: Names | None = None
     page_size: int = 4096
 
     def have(self, feature: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sys
@@ -13,7 +14,10 @@ import pytest
 from programs import wait_until
 
 if TYPE_CHECKING:
-    from programs import Probee
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from programs import Probee, Target
 
 pytestmark = pytest.mark.kernel
 
@@ -125,3 +129,113 @@ def test_trials_that_nobody_asked_for(probee: Probee) -> None:
     assert done.stderr == "ERROR: No probes attached; use --test to run test probes.\n"
     done = probee("--bench", "-e", "test:a { }")
     assert (done.returncode, done.stderr) == (1, "ERROR: the program has no bench: probes\n")
+
+
+# A tracepoint fires for every process, but the program ends at once in all but the one that -c starts, before
+# it has looked at anything but the process's id.
+
+
+@pytest.mark.needs("tracefs")
+def test_a_tracepoint_s_fields(probee: Probee, tmp_path: Path) -> None:
+    file = tmp_path / "read-me"
+    file.write_text("text\n")
+    script = (
+        f'tracepoint:syscalls:sys_enter_openat /str(args.filename) == "{file}"/ '
+        '{ printf("%d %d %s\\n", args.flags & 3, args->mode, probe); }'
+    )
+    done = probee("-q", "-e", script, "-c", f"cat {file}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(done.lines) == {"", "text", "0 0 tracepoint:syscalls:sys_enter_openat"}
+
+
+@pytest.mark.needs("tracefs")
+def test_fields_of_changing_length_and_text_of_a_record(probee: Probee) -> None:
+    script = """t:sched:sched_process_exec { printf("exec %s %d\\n", str(args.filename), args.pid == pid); }
+    t:sched:sched_process_ex* { printf("%s\\n", probe); }"""
+    done = probee("-q", "-e", script, "-c", "sh -c 'exec /bin/true'")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "exec /bin/true 1" in done.lines
+    assert "tracepoint:sched:sched_process_exit" in done.lines
+
+
+def test_a_raw_tracepoint_s_arguments(probee: Probee) -> None:
+    number = {"x86_64": 262, "aarch64": 79}[os.uname().machine]  # newfstatat
+    script = (
+        f"rawtracepoint:sys_enter /arg1 == {number}/ {{ @ = count(); }} rt:sys_exit {{ @exits = count(); }}"
+    )
+    program = "import os\nfor _ in range(23): os.lstat('/')"
+    done = probee("-q", "-e", script, "-c", f'{sys.executable} -S -c "{program}"')
+    assert (done.returncode, done.stderr) == (0, "")
+    found = maps(done.stdout)
+    assert found["@"] >= 23
+    assert found["@exits"] > found["@"]
+
+
+@pytest.mark.needs("kprobe")
+def test_a_function_of_the_kernel(probee: Probee, tmp_path: Path) -> None:
+    file = tmp_path / "sized"
+    file.write_bytes(bytes(1234))
+    script = """kprobe:vfs_read { @size = max(arg2); @entries = count(); @name[func, probe] = count(); }
+    kretprobe:vfs_read /retval == 1234/ { @found = count(); @exits = count(); }"""
+    done = probee("-q", "-e", script, "-c", f"cat {file}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "@found: 1" in done.lines
+    assert any(line.startswith("@name[vfs_read, kprobe:vfs_read]: ") for line in done.lines)
+
+
+@pytest.mark.needs("kprobe", "tracefs")
+def test_many_functions_of_the_kernel(probee: Probee) -> None:
+    done = probee(
+        "-e", "kprobe:vfs_* { @ = count(); } kr:vfs_r* { @r = count(); }", "-c", "cat /etc/hostname"
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"Attached \d\d+ probes\n", done.stderr)
+    found = maps("\n".join(done.lines[1:]))
+    assert found["@"] > found["@r"] >= 2
+
+
+@pytest.mark.needs("kprobe")
+def test_a_program_that_the_kernel_attaches_nowhere(probee: Probee) -> None:
+    done = probee("-e", "kprobe:vfs_read+1 { }", "-c", "true")
+    assert done.returncode == 1
+    assert done.stderr.startswith("ERROR: attach kprobe:vfs_read+1: ")
+
+
+def test_a_kernel_without_kprobes_says_so(probee: Probee) -> None:
+    done = probee("-e", "kprobe:vfs_read { }", "-c", "true")
+    if os.path.exists("/sys/bus/event_source/devices/kprobe"):
+        assert done.returncode == 0
+    else:
+        assert done.returncode == 1
+        assert done.stderr.startswith("ERROR: kprobe:vfs_read: this kernel has no kprobes")
+
+
+WATCHED = """
+#include <stdio.h>
+volatile long watched;
+int main(void) {
+    printf("%p\\n", (void *)&watched);
+    fflush(stdout);
+    getchar();
+    for (int i = 0; i < 23; i++) watched = i;
+    puts("done");
+    fflush(stdout);
+    getchar();
+    return 0;
+}
+"""
+
+
+@pytest.mark.needs("cc", "watchpoint")
+def test_memory_that_is_written(
+    probee: Probee, cc: Callable[..., Path], target: Callable[..., Target]
+) -> None:
+    process = target(cc(WATCHED))
+    address = process.read_line()
+    run = probee.start("-e", f"watchpoint:{address}:8:w {{ @ = count(); }}", "-p", process.pid)
+    run.wait_attached()
+    process.go()
+    assert process.read_line() == "done"
+    process.go()
+    done = run.wait()
+    assert (done.returncode, done.lines[-1]) == (0, "@: 23")

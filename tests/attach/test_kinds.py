@@ -12,7 +12,7 @@ from probee.attach.machine import KINDS
 from probee.spec.bundle import Link
 
 # Modules that are no probe kind of their own.
-NOT_KINDS = {"machine", "provider"}
+NOT_KINDS = {"machine", "provider", "glob"}
 
 
 def modules(package: object) -> set[str]:

@@ -60,8 +60,62 @@ class FakeFiles:
 _FEATURES = ("atomics_fetch", "large_keys", "map_lookup_percpu_elem", "ktime_get_tai_ns")
 
 
+OPEN_FORMAT = """name: sys_enter_openat
+ID: 672
+format:
+	field:unsigned short common_type;	offset:0;	size:2;	signed:0;
+	field:unsigned char common_flags;	offset:2;	size:1;	signed:0;
+	field:int common_pid;	offset:4;	size:4;	signed:1;
+
+	field:int __syscall_nr;	offset:8;	size:4;	signed:1;
+	field:int dfd;	offset:16;	size:8;	signed:0;
+	field:const char * filename;	offset:24;	size:8;	signed:0;
+	field:umode_t mode;	offset:40;	size:8;	signed:0;
+
+print fmt: "dfd: 0x%08lx", ((unsigned long)(REC->dfd))
+"""
+EXEC_FORMAT = """name: sched_process_exec
+ID: 310
+format:
+	field:unsigned short common_type;	offset:0;	size:2;	signed:0;
+	field:int common_pid;	offset:4;	size:4;	signed:1;
+
+	field:__data_loc char[] filename;	offset:8;	size:4;	signed:0;
+	field:pid_t pid;	offset:12;	size:4;	signed:1;
+	field:char comm[16];	offset:16;	size:16;	signed:0;
+	field:__rel_loc u8[] more;	offset:32;	size:4;	signed:0;
+
+print fmt: "filename=%s", __get_str(filename)
+"""
+
+
+class FakeNames:
+    """A kernel with two tracepoints, three functions and one module."""
+
+    formats = {
+        ("syscalls", "sys_enter_openat"): OPEN_FORMAT,
+        ("sched", "sched_process_exec"): EXEC_FORMAT,
+    }
+    functions = (("vfs_read", ""), ("vfs_write", ""), ("nft_new", "nf_tables"))
+
+    def find_format(self, category: str, event: str) -> str | None:
+        return self.formats.get((category, event))
+
+    def iter_tracepoints(self) -> list[tuple[str, str]]:
+        return sorted(self.formats)
+
+    def have_function(self, name: str, module: str) -> bool:
+        return any(name == known and module in ("", of) for known, of in self.functions)
+
+    def iter_functions(self) -> tuple[tuple[str, str], ...]:
+        return self.functions
+
+    def have_module(self, name: str) -> bool:
+        return name == "nf_tables"
+
+
 def make_target(cpus: int = 2, *, features: tuple[str, ...] = _FEATURES) -> Target:
-    return Target("6.12.0", "x86_64", cpus, 4, frozenset(features), FakeFiles())
+    return Target("6.12.0", "x86_64", cpus, 4, frozenset(features), FakeFiles(), FakeNames())
 
 
 def registers(*args: int, returned: int = 0, stack: int = 0x7000) -> bytes:

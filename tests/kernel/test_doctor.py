@@ -52,6 +52,14 @@ def test_programs_are_told_the_same(probee: Probee) -> None:
     assert all(answer["have"] or answer["why"] for answer in found["probes"].values())
 
 
+def test_what_this_version_cannot_do_yet_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = examined(monkeypatch, ROOT, {})
+    later = {finding.kind for finding in report.findings if finding.later}
+    assert later == {"usdt", "fentry, fexit", "iter", "rawtracepoint with types"}
+    assert line(report, "profile") == "profile                   yes"
+    assert line(report, "iter").endswith("yes  (the kernel can; this probee can't yet)")
+
+
 def test_every_no_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     report = examined(monkeypatch, ROOT, {name: Answer(False, f"no {name} here") for name in FEATURES})
     assert all(finding.why and not finding.have for finding in report.findings)

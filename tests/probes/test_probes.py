@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import pytest
 
-from builders.scripts import PROGRAM, FakeFiles, Script, complaints, errors, make_target
+from builders.scripts import PROGRAM, FakeFiles, Script, complaints, errors, make_target, registers
 from probee.base.errors import SourceError, TargetError
+from probee.base.record import replace
 from probee.base.source import Source
 from probee.bt.compile import compile_script
 from probee.ir.text import print_function
 from probee.probes import find, find_near, is_later, names
 from probee.probes.perf import ALIASES, HARDWARE, SOFTWARE
 from probee.probes.provider import Point
-from probee.spec.abi import PerfHardware, PerfSoftware, PerfType, ProgType
-from probee.spec.bundle import IntervalLink, Link, PerfLink, Special, UprobeLink
+from probee.spec.abi import AttachType, PerfHardware, PerfSoftware, PerfType, ProgType
+from probee.spec.bundle import (
+    IntervalLink,
+    KprobeLink,
+    Link,
+    PerfLink,
+    RawTracepointLink,
+    Special,
+    TracepointLink,
+    UprobeLink,
+    WatchLink,
+)
 
 # The code of FakeFiles' program begins one page into the file.
 CODE = 0x1000
@@ -39,6 +51,11 @@ def _links(text: str, **options: Any) -> tuple[Link, ...]:
         ("Profile", "profile"),
         ("s", "software"),
         ("h", "hardware"),
+        ("k", "kprobe"),
+        ("kr", "kretprobe"),
+        ("t", "tracepoint"),
+        ("rt", "rawtracepoint"),
+        ("w", "watchpoint"),
         ("ur", "uretprobe"),
         ("uretprobe", "uretprobe"),
     ],
@@ -50,13 +67,13 @@ def test_spellings(spelling: str, name: str) -> None:
 
 
 def test_names_that_are_none() -> None:
-    assert find("kprobe") is None
-    assert is_later("kprobe")
-    assert is_later("KPROBE")
+    assert find("fentry") is None
+    assert is_later("fentry")
+    assert is_later("FENTRY")
     assert is_later("U")
     assert find("U") is None
-    assert not is_later("kprobr")
-    assert find_near("uporbe") == ["uprobe"]
+    assert not is_later("fentri")
+    assert find_near("uporbe")[0] == "uprobe"
 
 
 def test_begin_and_end() -> None:
@@ -188,7 +205,21 @@ def _calls(text: str, **options: Any) -> str:
             "uretprobe:program:main+4",
             "a return probe takes no offset: it fires when the function returns",
         ),
-        ("kprobe:f", "kprobe probes are not supported yet"),
+        ("fentry:f", "fentry probes are not supported yet"),
+        ("kprobe", "expected kprobe:FUNCTION, got 'kprobe'"),
+        ("kprobe:a:b:c", "expected kprobe:FUNCTION, got 'kprobe:a:b:c'"),
+        ("kprobe:vfs_read+x", "expected FUNCTION+OFFSET, got 'vfs_read+x'"),
+        ("kprobe:vfs_read+1+2", "expected FUNCTION+OFFSET, got 'vfs_read+1+2'"),
+        ("kprobe:0xffff0000", "expected a function's name, got an address"),
+        ("kretprobe:vfs_read+4", "a return probe takes no offset: it fires when the function returns"),
+        ("tracepoint:sched", "expected tracepoint:CATEGORY:EVENT, got 'tracepoint:sched'"),
+        ("rawtracepoint", "expected rawtracepoint:EVENT, got 'rawtracepoint'"),
+        ("watchpoint:8", "expected watchpoint:ADDRESS:LENGTH:MODE, got 'watchpoint:8'"),
+        ("watchpoint:0:8:w", "watchpoint must be attached to a non-zero address"),
+        ("watchpoint:8:3:w", "watchpoint length must be one of (1,2,4,8)"),
+        ("watchpoint:8:8:a", "watchpoint mode must be combination of (r,w,x)"),
+        ("watchpoint:8:8:ww", "watchpoint modes may not be duplicated"),
+        ("watchpoint:8:8:r", "invalid watchpoint mode: r"),
         ("nothing:f", "Invalid probe type: nothing"),
     ],
 )
@@ -200,7 +231,7 @@ def test_a_malformed_attach_point_says_how_it_is_done() -> None:
     assert [d.hint for d in errors("uprobe:main { }")] == [
         "usage: uprobe:PATH:FUNCTION, uprobe:PATH:FUNCTION+OFFSET"
     ]
-    assert [d.hint for d in errors("uporbe:program:main { }")] == ["did you mean uprobe?"]
+    assert [d.hint for d in errors("uporbe:program:main { }")] == ["did you mean uprobe or kprobe?"]
     assert [d.hint for d in errors("hardware:cycels { }")] == ["did you mean cycles?"]
 
 
@@ -276,6 +307,131 @@ def test_what_is_not_there_is_told_together_with_what_is_wrong() -> None:
     with pytest.raises(SourceError) as caught:
         Script("u:program:mian { } u:x:y { }")
     assert len(caught.value.diagnostics) == 2
+
+
+@pytest.mark.parametrize(
+    ("point", "message", "hint"),
+    [
+        ("k:vfs_raed", "No matches for kprobe vfs_raed.", "did you mean vfs_read?"),
+        ("kr:vfs_z*", "No matches for kretprobe vfs_z*.", None),
+        ("k:nft:nft_new", "specified module nft in probe k:nft:nft_new is not loaded.", None),
+        ("k:nf_tables:vfs_read", "No matches for kprobe nf_tables:vfs_read.", "did you mean vfs_read?"),
+        (
+            "t:sched:sched_process_exek",
+            "No matches for tracepoint sched:sched_process_exek.",
+            "did you mean sched_process_exec?",
+        ),
+        ("t:sched:z*", "No matches for tracepoint sched:z*.", None),
+        ("rt:z*", "No matches for rawtracepoint z*.", None),
+    ],
+)
+def test_names_that_the_kernel_does_not_have(point: str, message: str, hint: str | None) -> None:
+    with pytest.raises(TargetError) as caught:
+        Script(f"{point} {{ }}")
+    assert caught.value.message == message
+    assert hint is None or hint in (caught.value.hint or "")
+    assert caught.value.span is not None
+    assert caught.value.span.text == point
+
+
+@pytest.mark.parametrize(
+    ("point", "probe", "place"),
+    [
+        ("k:vfs_read", "kprobe:vfs_read", ("vfs_read", 0, False, "")),
+        ("k:vfs_read+0x10", "kprobe:vfs_read+0x10", ("vfs_read", 16, False, "")),
+        ("kprobe:vmlinux:vfs_read", "kprobe:vmlinux:vfs_read", ("vfs_read", 0, False, "")),
+        ("k:nf_tables:nft_new", "kprobe:nf_tables:nft_new", ("nft_new", 0, False, "nf_tables")),
+        ("k:nf_*:nft_*", "kprobe:nft_new", ("nft_new", 0, False, "nf_tables")),
+        ("kretprobe:vfs_w*", "kretprobe:vfs_write", ("vfs_write", 0, True, "")),
+    ],
+)
+def test_functions_of_the_kernel(point: str, probe: str, place: tuple[object, ...]) -> None:
+    (link,) = _links(f"{point} {{ @[func] = count(); }}")
+    assert isinstance(link, KprobeLink)
+    assert (link.probe, (link.function, link.offset, link.ret, link.module)) == (probe, place)
+
+
+def test_many_functions_share_a_program_and_a_link_where_there_are_such_links() -> None:
+    def types(text: str, *features: str) -> list[tuple[str, AttachType]]:
+        target = make_target(features=("atomics_fetch", "large_keys", *features))
+        return [(p.probe, p.expected_attach) for p in Script(text, target=target).bundle.programs]
+
+    multi = AttachType.TRACE_KPROBE_MULTI
+    assert types("k:vfs_* { @++; }", "kprobe_multi") == [("k:vfs_*", multi)]
+    assert types("k:vfs_* { @++; }") == [("k:vfs_*", AttachType.NONE)]
+    assert types("k:vfs_read { @++; }", "kprobe_multi") == [("kprobe:vfs_read", AttachType.NONE)]
+    assert [t for _, t in types("k:vfs_* { @[func] = count(); }", "kprobe_multi")] == [AttachType.NONE] * 2
+
+
+def _bare(text: str, **options: Any) -> tuple[Link, ...]:
+    """Links without their spans."""
+    return tuple([replace(link, span=None) for link in _links(text, **options)])
+
+
+def test_tracepoints() -> None:
+    assert _bare("t:sched:sched_process_exec { } t:*:sys_*_open* { }") == (
+        TracepointLink("tracepoint_1", "sched", "sched_process_exec", "tracepoint:sched:sched_process_exec"),
+        TracepointLink(
+            "tracepoint_2", "syscalls", "sys_enter_openat", "tracepoint:syscalls:sys_enter_openat"
+        ),
+    )
+    assert _bare("rt:mod:any_name { } rt:sched_* { }") == (
+        RawTracepointLink("rawtracepoint_1", "any_name", "rawtracepoint:any_name"),
+        RawTracepointLink("rawtracepoint_2", "sched_process_exec", "rawtracepoint:sched_process_exec"),
+    )
+
+
+def test_watchpoints() -> None:
+    assert _bare("w:0x1000:4:wr { }", pid=9) == (
+        WatchLink("watchpoint_1", 0x1000, 4, "rw", 9, "watchpoint:0x1000:4:wr"),
+    )
+
+
+def record(*parts: bytes) -> bytes:
+    return b"".join(parts).ljust(64, b"\0")
+
+
+def test_fields_of_a_tracepoint() -> None:
+    script = Script(
+        "t:sched:sched_process_exec { print((args.pid, args.comm, args->pid + 1)); }",
+    )
+    context = record(bytes(12), struct.pack("=i", -7), b"cat".ljust(16, b"\0"))
+    ((kind, (value,)),) = script.run(context=context).events()
+    assert kind == "print_value"
+    assert value == (-7, "cat", -6)
+
+
+def test_a_field_of_changing_length_is_where_the_record_says() -> None:
+    """The low half of the word is the place, from the record's start, or from the field's end."""
+    ir = _calls("t:sched:sched_process_exec { @a = str(args.filename); @b = args.more; }")
+    assert "probe_read_kernel_str" in ir
+    assert "65535" in ir
+
+
+def test_arguments_of_system_calls_are_the_program_s_addresses() -> None:
+    assert "probe_read_user_str" in _calls("t:syscalls:sys_enter_openat { @ = str(args.filename); }")
+    assert "probe_read_kernel_str" in _calls("k:vfs_read { @ = str(arg0); }")
+    assert "probe_read_user_str" in _calls("u:program:main { @ = str(arg0); }")
+
+
+def test_what_fields_are_asked_of() -> None:
+    assert complaints("t:sched:sched_process_exec { print(args.pdi); }")[0][1].endswith("named 'pdi'")
+    assert complaints("begin { print(args.pid); }") == [
+        ("args", "The args builtin can not be used with 'begin' probes")
+    ]
+    # A program is typed once, for all of its places: what they do not share nobody can ask for.
+    both = "t:sched:sched_process_exec, t:syscalls:sys_enter_openat"
+    assert complaints(f"{both} {{ print(args.pid); }}")[0][1].endswith("named 'pid'")
+
+
+def test_arguments_by_each_convention() -> None:
+    raw = Script("rt:sched_* { print((arg0, arg2)); }")
+    assert raw.run(context=struct.pack("=12Q", *range(10, 22))).values() == [(10, 12)]
+    kernel = Script("k:vfs_read { print((arg0, arg5)); } kr:vfs_read { print(retval); }")
+    assert kernel.run(context=registers(1, 2, 3, 4, 5, 6)).values() == [(1, 6)]
+    assert kernel.run(1, registers(returned=77)).values() == [77]
+    assert "probe_read_kernel" in _calls("k:vfs_read { print(arg6); }")
+    assert "probe_read_user" in _calls("u:program:main { print(arg6); }")
 
 
 def test_more_places_than_allowed() -> None:

@@ -1,0 +1,97 @@
+"""What there is to trace in the running kernel, as `spec.target.Names`: tracepoints and functions.
+
+Nothing is read before it is asked for: the lists are long.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+
+from ..base.errors import FeatureError
+from .config import find_config
+from .procfs import read_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+"""Where tracefs may be mounted."""
+
+_KALLSYMS = "/proc/kallsyms"
+_CODE = (b" T ", b" t ", b" W ", b" w ")
+
+
+class LiveNames:
+    """The running kernel's. `evidence` says which kernel and modules the answers are about."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What the answers hold for; () as long as nothing was asked."""
+        return _read_state() if self._asked else ()
+
+    def holds(self, evidence: tuple[str, ...]) -> bool:
+        """True when answers with that `evidence` would be the same now."""
+        return not evidence or evidence == _read_state()
+
+    def find_format(self, category: str, event: str) -> str | None:
+        self._asked = True
+        return read_text(f"{find_tracefs()}/events/{category}/{event}/format")
+
+    def iter_tracepoints(self) -> Iterator[tuple[str, str]]:
+        self._asked = True
+        events = f"{find_tracefs()}/events"
+        for category in sorted(os.listdir(events)):
+            folder = f"{events}/{category}"
+            if os.path.isdir(folder):
+                for event in sorted(os.listdir(folder)):
+                    # Other files there, and ftrace's own events, have no id to attach by.
+                    if os.path.exists(f"{folder}/{event}/id"):
+                        yield category, event
+
+    def have_function(self, name: str, module: str) -> bool:
+        self._asked = True
+        end = f"{name}\t[{module}]\n" if module else f"{name}\n"
+        return any(kind + end.encode() in self._symbols for kind in _CODE) or (
+            not module and any(kind + f"{name}\t[".encode() in self._symbols for kind in _CODE)
+        )
+
+    def iter_functions(self) -> Iterator[tuple[str, str]]:
+        self._asked = True
+        for line in (read_text(f"{find_tracefs()}/available_filter_functions") or "").splitlines():
+            name, _, rest = line.partition(" ")
+            # Weak functions that were replaced leave places without a name.
+            if not name.startswith("__ftrace_invalid_address__"):
+                yield name, rest.partition("[")[2].rstrip("]")
+
+    def have_module(self, name: str) -> bool:
+        self._asked = True
+        return os.path.isdir(f"/sys/module/{name}")
+
+    @cached_property
+    def _symbols(self) -> bytes:
+        with open(_KALLSYMS, "rb") as file:
+            return file.read()
+
+
+def find_tracefs() -> str:
+    """Where tracefs is mounted. Raises FeatureError."""
+    for path in TRACEFS:
+        if os.access(f"{path}/events", os.R_OK):
+            return path
+    if "tracefs" in (read_text("/proc/filesystems") or ""):
+        hint = f"as root: mount -t tracefs tracefs {TRACEFS[0]}"
+        raise FeatureError("tracefs can't be read: it is not mounted, or not for this user", hint=hint)
+    built = ": it was built without CONFIG_TRACING" if find_config("CONFIG_TRACING") == "n" else ""
+    raise FeatureError(f"this kernel has no tracefs{built}")
+
+
+def _read_state() -> tuple[str, ...]:
+    """This boot, and the modules that are loaded."""
+    boot = (read_text("/proc/sys/kernel/random/boot_id") or "").strip()
+    modules = (read_text("/proc/modules") or "").splitlines()
+    return (boot, *sorted([line.split(" ", 1)[0] for line in modules]))
