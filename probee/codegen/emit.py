@@ -7,7 +7,7 @@ patched at the end, once every block has its slot.
 from __future__ import annotations
 
 from ..base.bits import signed
-from ..base.errors import InternalError
+from ..base.errors import FeatureError, InternalError
 from ..base.record import record
 from ..ir.helpers import HELPERS
 from ..ir.ops import COMMUTATIVE
@@ -79,13 +79,33 @@ class Code:
 
 
 def emit(function: Function, registers: dict[Value, int], frame_size: int, target: Target) -> Code:
-    """The code of `function`. Raises InternalError when a jump is too far for the target."""
+    """The code of `function`. Raises FeatureError when it is too long for the target's jumps."""
     _skip_empty_blocks(function, registers)
-    emitter = _Emitter(registers, frame_size, target.isa)
+    try:
+        return _emit(function, registers, frame_size, target.isa, far=False)
+    except _TooFarError as error:
+        if target.isa < 4:
+            raise FeatureError(
+                f"{function.name}: a jump over {error.distance} instructions takes instruction level 4, "
+                "which Linux has since 6.6"
+            ) from None
+        return _emit(function, registers, frame_size, target.isa, far=True)
+
+
+def _emit(function: Function, registers: dict[Value, int], frame_size: int, isa: int, *, far: bool) -> Code:
+    emitter = _Emitter(registers, frame_size, isa, far)
     for i, block in enumerate(function.blocks):
         follower = function.blocks[i + 1] if i + 1 < len(function.blocks) else None
         emitter.place(block, follower)
     return emitter.finish()
+
+
+class _TooFarError(Exception):
+    """A jump over more instructions than its 16 bits can say."""
+
+    def __init__(self, distance: int) -> None:
+        super().__init__(distance)
+        self.distance = distance
 
 
 def _skip_empty_blocks(function: Function, registers: dict[Value, int]) -> None:
@@ -119,11 +139,12 @@ def _does_nothing(block: Block, registers: dict[Value, int]) -> bool:
 
 
 class _Emitter:
-    """Instructions so far. `at` is the slot of the next one."""
+    """Instructions so far. `at` is the slot of the next one. `far`: every jump can reach everything."""
 
-    def __init__(self, registers: dict[Value, int], frame_size: int, isa: int) -> None:
+    def __init__(self, registers: dict[Value, int], frame_size: int, isa: int, far: bool) -> None:
         self.registers = registers
         self.isa = isa
+        self.far = far
         self.spare = -(frame_size + 8)  # 8 bytes of frame for circles of moves
         self.insns: list[Insn] = []
         self.at = 0
@@ -148,6 +169,11 @@ class _Emitter:
             self.lines.append(LineInfo(self.at, span))
 
     def jump(self, insn: Insn, to: Block) -> None:
+        if self.far and insn.code != ebpf.JA:
+            # Only a plain jump has 32 bits: a condition jumps to one.
+            self.put(Insn(insn.code, insn.dst, insn.src, 1, insn.imm))
+            self.put(ebpf.ja(1))
+            insn = ebpf.ja(0)
         self.jumps.append((len(self.insns), self.at, to))
         self.put(insn)
 
@@ -230,10 +256,10 @@ class _Emitter:
         for index, slot, to in self.jumps:
             insn = self.insns[index]
             distance = self.blocks[to] - slot - 1
-            if not -(1 << 15) <= distance < 1 << 15:
-                if insn.code != ebpf.JA or self.isa < 4:
-                    raise InternalError(f"a jump over {distance} instructions is too far")
+            if self.far:
                 self.insns[index] = ebpf.ja32(distance)
+            elif not -(1 << 15) <= distance < 1 << 15:
+                raise _TooFarError(distance)
             else:
                 self.insns[index] = Insn(insn.code, insn.dst, insn.src, distance, insn.imm)
         return Code(ebpf.encode(self.insns), tuple(self.relocations), tuple(self.lines))

@@ -134,3 +134,35 @@ def test_scratch_memory_is_given_back() -> None:
         view = maps["out"].view()
         assert int.from_bytes(view[RESULT : RESULT + 8], "little") == 20
         assert int.from_bytes(view[NESTED : NESTED + 8], "little") == 0
+
+
+@pytest.mark.parametrize("isa", [3, 4])
+def test_functions_longer_than_a_jump(isa: int) -> None:
+    from probee.base.errors import FeatureError
+    from probee.ir.builder import Builder
+    from probee.ir.types import U64
+
+    b = Builder("f")
+    word = b.load(b.context(), U64, 0)
+    skipped, after = b.new_block(), b.new_block()
+    b.write("x", word)
+    b.branch(b.compare("eq", word, 7), after, skipped)
+    b.place(skipped)
+    slot = b.slot(256)
+    for _ in range(1100):
+        b.zero(slot, 256)
+    b.write("x", b.op("add", b.load(slot, U64, 248), 5))
+    b.jump(after)
+    b.place(after)
+    b.store(b.global_("out", RESULT), b.read("x", U64), 8)
+    b.ret(0)
+    function = b.finish()
+    if isa < 4:
+        with pytest.raises(FeatureError, match=r"f: a jump over 3\d+ instructions .* since 6\.6"):
+            compile_one(function, isa)
+        return
+    if LIVE.isa < isa:
+        return
+    unit = compile_one(function, isa)
+    assert run_in_kernel(unit, [7] + [0] * 7) == 7
+    assert run_in_kernel(unit, [9] + [0] * 7) == 5
