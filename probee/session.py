@@ -96,7 +96,8 @@ def compile_source(
     compiled = cache.find(key, pid, lambda evidence: files.holds(evidence[0]) and names.holds(evidence[1]))
     if compiled is None:
         compiled = _compile(source, target, params, pid, None)
-        cache.keep(key, (files.evidence, names.evidence), compiled)
+        # The key anew: by now Python may have written the compiler's own bytecode, which the key tells of.
+        cache.keep(make_key(source, params, pid, target), (files.evidence, names.evidence), compiled)
     return compiled
 
 

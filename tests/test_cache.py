@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from probee import cache
 from probee.base.record import replace
 from probee.base.source import Source
 from probee.cache import Cache, make_key
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    # Tests beside this one may make Python compile modules of the compiler meanwhile.
+    monkeypatch.setattr(cache, "_fingerprint", tuple)
     return tmp_path
 
 
@@ -132,10 +135,17 @@ def test_damaged_and_unwritable_caches_are_done_without(home: Path, compiled_tex
 
 def test_the_oldest_go(home: Path) -> None:
     folder = home / "kept"
-    cache = Cache(str(folder))
+    store = Cache(str(folder))
     target = make_target(home)
     compiled = compile_text("BEGIN { @ = 1; }", target)
     for number in range(300):
-        cache.keep(make_key(Source("s", str(number)), (), 0, target), (), compiled)
+        store.keep(make_key(Source("s", str(number)), (), 0, target), (), compiled)
     assert len(list(folder.iterdir())) <= 256
-    assert cache.find(make_key(Source("s", "299"), (), 0, target), 0, lambda _: True) is not None
+    assert store.find(make_key(Source("s", "299"), (), 0, target), 0, lambda _: True) is not None
+
+
+def test_probees_own_code_is_part_of_the_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, source = make_target(home), Source("s", "BEGIN { }")
+    before = make_key(source, (), 0, target)
+    monkeypatch.setattr(cache, "_fingerprint", lambda: (1,))
+    assert make_key(source, (), 0, target) != before
