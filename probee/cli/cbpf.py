@@ -139,10 +139,11 @@ def seccomp(arguments: list[str]) -> int:
         raise UsageError(f"unknown architecture {name.lower()!r}", hint=f"one of {known}")
     if "-p" in options:
         from ..kernel.seccomp import read_filters
+        from .options import parse_pid
 
-        if words or not options["-p"].isdecimal():
-            raise UsageError("expected a process id or a file")
-        filters = [decode_filter(code) for code in read_filters(int(options["-p"]))]
+        if words:
+            raise UsageError("expected a process id or a file, got both")
+        filters = [decode_filter(code) for code in read_filters(parse_pid(options["-p"]))]
     else:
         filters = [_read_filter(words)]
     parts = [f"{render_seccomp(insns)}\n\n{explain_seccomp(insns, Arch[name])}" for insns in filters]

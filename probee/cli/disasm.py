@@ -110,11 +110,13 @@ def _functions(elf: Elf, section: Section) -> dict[int, list[str]]:
 
 
 def _read_loaded(option: str, value: str) -> Loaded:
+    from ..isa.numbers import parse_integer
     from ..kernel.loaded import open_by_id, open_by_name, open_pin, read_program
 
-    if option == "--id" and not value.isdecimal():
+    number = parse_integer(value) if option == "--id" and value.isdecimal() else -1
+    if option == "--id" and not 0 <= number < 1 << 32:
         raise UsageError(f"expected the id of a program, got {value!r}")
-    opened = open_by_id(int(value)) if option == "--id" else None
+    opened = open_by_id(number) if option == "--id" else None
     if opened is None:
         opened = open_by_name(value) if option == "--name" else open_pin(value)
     with opened:

@@ -24,6 +24,7 @@ from .ebpf import CALL, EXIT, LDDW, Insn
 from .fields import Call
 from .forms import FIELDS, FORMS, Form, check_form
 from .helpers import find_helper_number
+from .numbers import parse_integer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -213,7 +214,9 @@ def _read_number(text: str, bits: int) -> int:
 def _read_raw(texts: tuple[str, ...]) -> Insn:
     """An instruction by its fields: code dst src off imm."""
     values = [parse_integer(text) for text in texts]
-    for text, value, (low, high) in zip(texts, values, _RAW_LIMITS, strict=True):
+    imm = (0, (1 << 64) - 1) if values[0] == LDDW else (-(1 << 31), (1 << 31) - 1)
+    limits = ((0, 255), (0, 15), (0, 15), (-(1 << 15), (1 << 15) - 1), imm)
+    for text, value, (low, high) in zip(texts, values, limits, strict=True):
         if not low <= value <= high:
             raise _LineError(f"expected a number from {low} to {high}, got {text}", text)
     return Insn(*values)

@@ -336,7 +336,10 @@ def check_form(insn: Insn, slot: int) -> Form:
         raise FormatError(f"insn {slot}: {form.name}: expected {odd} {want}, got {got}", offset=slot * 8)
     # r11 is where the kernel keeps stack arguments since Linux 7.2; 12 to 15 never were registers.
     if insn.dst > 11 or insn.src > 11:
-        raise FormatError(f"insn {slot}: {form.name}: expected registers r0..r11", offset=slot * 8)
+        raise FormatError(
+            f"insn {slot}: {form.name}: expected registers r0..r11, got r{max(insn.dst, insn.src)}",
+            offset=slot * 8,
+        )
     return form
 
 

@@ -131,7 +131,7 @@ def test_names_are_resolved_by_the_caller() -> None:
             "r1 = -r2",
             "<asm>:1:1-9: ERROR: expected the same register twice, got dst 1 and 2\nr1 = -r2\n~~~~~~~~",
         ),
-        ("r12 = 0", "<asm>:1:1-8: ERROR: mov_imm: expected registers r0..r11\nr12 = 0\n~~~~~~~"),
+        ("r12 = 0", "<asm>:1:1-8: ERROR: mov_imm: expected registers r0..r11, got r12\nr12 = 0\n~~~~~~~"),
         (
             "lddw %r1, map[nope]",
             "<asm>:1:15-19: ERROR: unknown map 'nope'\nlddw %r1, map[nope]\n              ~~~~",

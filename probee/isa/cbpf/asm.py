@@ -8,6 +8,7 @@ from ...base.errors import SourceError
 from ...base.record import record
 from ...base.registry import near_misses
 from ...base.source import Diagnostic, Source, Span
+from ..numbers import parse_integer
 from .forms import EXTRAS, FORMS
 from .insn import AD_OFFSET, JUMPS, Op, Sock
 
@@ -94,7 +95,7 @@ def parse_asm(text: str, *, name: str = "<filter>") -> list[Sock]:
 
 def _number(text: str) -> int:
     clean = text.replace(" ", "")
-    value = int(clean, 16) if "x" in clean.lower() else int(clean)
+    value = parse_integer(clean)
     if not -(1 << 31) <= value <= 0xFFFFFFFF:
         raise _BadLine(f"expected a number of 32 bits, got {text}")
     return value & 0xFFFFFFFF
@@ -201,8 +202,9 @@ def _link(line: _Line, index: int, labels: dict[str, int]) -> Sock:
     for way, distance in zip(line.ways, distances, strict=True):
         if distance < 0:
             raise _BadLine(f"jumps backwards, to {way}")
-        if line.code != Op.JA and distance > 0xFF:
-            raise _BadLine(f"{way} is {distance} instructions away, expected at most 255")
+        most = 0xFFFFFFFF if line.code == Op.JA else 0xFF
+        if distance > most:
+            raise _BadLine(f"{way} is {distance} instructions away, expected at most {most}")
     if line.code == Op.JA:
         return Sock(line.code, 0, 0, distances[0])
     jt, jf = distances or (0, 0)
@@ -211,7 +213,7 @@ def _link(line: _Line, index: int, labels: dict[str, int]) -> Sock:
 
 def _find_target(way: str, labels: dict[str, int]) -> int:
     if way.isdecimal():
-        return int(way)
+        return parse_integer(way)
     if way not in labels:
         near = near_misses(way, labels)
         raise _BadLine(f"unknown label {way!r}", f"did you mean {' or '.join(near)}?" if near else None)

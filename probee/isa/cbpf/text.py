@@ -16,6 +16,7 @@ import re
 
 from ...base.bits import signed
 from ...base.errors import FormatError
+from ..numbers import parse_integer
 from .asm import parse_asm
 from .forms import EXTRAS, FORMS
 from .insn import JUMPS, MAX_INSNS, Op, Sock, decode_filter, find_ancillary
@@ -155,7 +156,7 @@ def _checked_count(insns: list[Sock], path: str) -> list[Sock]:
 
 
 def _row(fields: Sequence[str], index: int, path: str) -> Sock:
-    values = [int(field, 16 if "x" in field.lower() else 10) for field in fields]
+    values = [parse_integer(field) for field in fields]
     for value, limit, name in zip(values, _LIMITS, ("code", "jt", "jf", "k"), strict=True):
         if value > limit:
             raise FormatError(f"insn {index}: expected a {name} of 0..{limit}, got {value}", path=path)
@@ -170,7 +171,7 @@ def _parse_decimal(text: str, path: str) -> list[Sock]:
         if len(fields) != 4 or not all(field.isdecimal() for field in fields):
             raise FormatError(f"insn {index}: expected four numbers, got {row!r}", path=path)
         insns.append(_row(fields, index, path))
-    if int(head) != len(insns):
+    if parse_integer(head) != len(insns):
         raise FormatError(
             f"expected {head} instructions, as the first number says, got {len(insns)}", path=path
         )
