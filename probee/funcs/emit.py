@@ -34,6 +34,9 @@ NEEDS = {
 }
 """Features of kernels without which something can't be done, and the Linux that brought each."""
 
+_MOST_WAYS = 7000
+"""Of the 8192 that a verifier keeps in mind (BPF_COMPLEXITY_LIMIT_JMP_SEQ), those that are for loops."""
+
 _PRODUCER_POSITION = 3  # BPF_RB_PROD_POS
 _CONTROL_HEAD = 16  # u32 id, u32 nothing, u64 position of the data ring
 _DATA_HEAD = 4  # u32 id
@@ -85,6 +88,7 @@ class Emitter:
         self.provider = provider
         self.site = site
         self._names = 0
+        self._ways = 0  # that loops of functions leave for the verifier to come back to
 
     @property
     def max_strlen(self) -> int:
@@ -114,6 +118,13 @@ class Emitter:
         if not self.unit.target.have(feature):
             since = NEEDS[feature]
             raise FeatureError(f"{what} needs {feature}, which Linux has since {since}", span=self.b.span)
+
+    def spend(self, ways: int, what: str) -> None:
+        """Have the verifier keep `ways` more in mind. Raises FeatureError where those are too many for it and
+        only another kind of loop would do."""
+        self._ways += ways
+        if self._ways > _MOST_WAYS:
+            self.need("may_goto", what)
 
     # ---- records
 

@@ -8,7 +8,7 @@ from ..ir.types import S64, U8, U16, U64
 from ..spec.values import Str
 from .emit import Place
 from .func import Arg, CallSite, Func, Param, func
-from .loops import COUNTED, Rounds
+from .loops import Rounds
 from .memory import at_most, reader_of
 from .text import HIGHS, ONES, copy_text, equal_text, marks_of_nul, store_text
 
@@ -64,7 +64,7 @@ def _measure(to: Emitter, memory: Value, size: int) -> Value:
     b = to.b
     found, body, on = b.new_block(), b.new_block(), b.new_block()
     index, marks = f"index {id(found)}", f"marks {id(found)}"
-    rounds = Rounds(to, size // 8, found)
+    rounds = Rounds(to, size // 8, found, f"measuring text of {size} bytes")
     rounds.start(index, 0)
     b.write(marks, b.const(HIGHS, U64))
     rounds.enter()
@@ -138,8 +138,6 @@ class _Find(Func):
     def _find(self, call: CallSite, to: Emitter) -> Value:
         haystack, needle = call.args
         room = _room(haystack, to)
-        if 2 * room > COUNTED:
-            to.need("may_goto", f"{self.name}() in text of {room} bytes")
         return _Search(to, haystack, room, needle, _room(needle, to)).find()
 
 
@@ -150,6 +148,7 @@ class _Search:
     def __init__(self, to: Emitter, haystack: Arg, hay_room: int, needle: Arg, needle_room: int) -> None:
         self.to = to
         self.b = to.b
+        self.what = f"searching text of {hay_room} bytes"
         self.rounds = 2 * hay_room + 2
         self.hay_mask = ceil_pow2(hay_room + 1) - 1
         # More than the haystack has room for can't be found, and is told apart by one byte.
@@ -185,7 +184,7 @@ class _Search:
         """The loop over the haystack; the place and the number of matched bytes where it goes `inside`."""
         b = self.b
         place, number = f"at {id(self)}", f"matched {id(self)}"
-        rounds = Rounds(self.to, self.rounds, absent)
+        rounds = Rounds(self.to, self.rounds, absent, self.what, ends=2)
         for variable in (place, number):
             rounds.start(variable, 0)
         rounds.enter()
@@ -209,7 +208,7 @@ class _Search:
         b = self.b
         learnt, own = f"learnt {id(self)}", f"own {id(self)}"
         on, done = b.new_block(), b.new_block()
-        rounds = Rounds(self.to, 2 * self.room, done)
+        rounds = Rounds(self.to, 2 * self.room, done, self.what)
         rounds.start(learnt, 1)
         rounds.start(own, 0)
         rounds.enter()

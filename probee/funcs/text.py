@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 _UNROLLED = 64
 """Bytes up to which text is compared without a loop."""
 
-_COUNTED = 2000
-"""Words up to which a counted loop compares: each is four branches, and the verifier keeps 8192 in mind."""
-
 ONES = 0x0101010101010101
 HIGHS = 0x8080808080808080
 _ALL = (1 << 64) - 1
@@ -127,9 +124,7 @@ def _compare_loop(to: Emitter, left: Value, right: Value, words: int, same: Bloc
     """Compare so many words, up to one with an end; go on where none of them has one."""
     b = to.b
     name, body, after = f"index {id(same)}", b.new_block(), b.new_block()
-    if words > _COUNTED:
-        to.need("may_goto", f"comparing text of {8 * words} bytes")
-    rounds = Rounds(to, words, after)
+    rounds = Rounds(to, words, after, f"comparing text of {8 * words} bytes", ends=3)
     rounds.start(name, 0)
     rounds.enter()
     index = b.read(name, U64)

@@ -51,12 +51,10 @@ def test_finding_a_constant(needle: str, hay: bytes) -> None:
 @pytest.mark.parametrize("size", [7, 8, 9, 60, 63, 64, 65, 1023])
 def test_long_texts(size: int) -> None:
     hay = (b"abcab" * 300)[: size - 1] + b"!"
-    body = (
-        "print(strstr(str(arg0), str(arg1))); print(strlen(str(arg0))); print(strstr(str(arg0), str(arg0)));"
-    )
+    body = "print(strstr(str(arg0), str(arg1))); print(strlen(str(arg0)));"
     for needle in (hay[size // 2 :], hay[-3:], hay, b"ca!", b"abcac"):
-        assert _run(body, hay, needle) == [hay.find(needle), size, 0]
-    assert _run(body, hay[:5], hay) == [0 if size <= 5 else -1, 5, 0]
+        assert _run(body, hay, needle) == [hay.find(needle), size]
+    assert _run(body, hay[:5], hay) == [0 if size <= 5 else -1, 5]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +142,7 @@ def test_what_is_no_text() -> None:
 @pytest.mark.parametrize(
     ("call", "what"),
     [
-        ('strcontains(str(arg0), "a")', "strcontains() in text of 10000 bytes"),
+        ('strcontains(str(arg0), "a")', "searching text of 10000 bytes"),
         ("strncmp(str(arg0), str(arg1), 20000)", "comparing text of 20000 bytes"),
     ],
 )
