@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from .base.errors import UsageError
 from .events.losses import Losses
@@ -62,6 +63,18 @@ _WARNINGS = {
     "out_of_bounds": OUT_OF_BOUNDS,
 }
 _LOSSES = frozenset({"lost", "nesting"})
+
+
+def measure_tai_offset() -> int:
+    """Nanoseconds from the monotonic clock to TAI: read between two readings of the former, of five times
+    the one that took least."""
+    tries = []
+    for _ in range(5):
+        before = time.monotonic_ns()
+        tai = time.clock_gettime_ns(time.CLOCK_TAI)
+        after = time.monotonic_ns()
+        tries.append((after - before, tai - (before + after) // 2))
+    return min(tries)[1]
 
 
 def survey_system() -> Target:
@@ -150,7 +163,11 @@ class Session:
     def set_facts(self, start: int, pid: int = 0) -> None:
         """Tell the programs when, on the boot clock in nanoseconds, the run began (what `elapsed` counts
         from), and which process is traced."""
-        for at, number in ((self.bundle.start_time, start), (self.bundle.traced_pid, pid)):
+        bundle = self.bundle
+        facts = [(bundle.start_time, start), (bundle.traced_pid, pid)]
+        if bundle.tai_offset >= 0:
+            facts.append((bundle.tai_offset, measure_tai_offset()))
+        for at, number in facts:
             if at >= 0:
                 view = self._maps[self.bundle.globals].view()
                 view[at : at + 8] = number.to_bytes(8, sys.byteorder)

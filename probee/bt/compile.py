@@ -117,6 +117,7 @@ class _Programs:
             config=tuple([(setting.key, setting.value) for setting in script.config]),
             start_time=unit.start,
             traced_pid=unit.pid,
+            tai_offset=unit.tai,
         )
 
     def _add(

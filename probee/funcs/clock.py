@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from .emit import Emitter
     from .func import Checking
 
-_CLOCKS = {"boot": "ktime_get_boot_ns", "monotonic": "ktime_get_ns", "tai": "ktime_get_tai_ns"}
+_CLOCKS = {
+    "boot": "ktime_get_boot_ns",
+    "monotonic": "ktime_get_ns",
+    "tai": "ktime_get_tai_ns",
+    "sw_tai": "ktime_get_ns",
+}
 
 
 @record
@@ -31,7 +36,8 @@ class Nanoseconds(Int):
 class Nsecs(Func):
     """nanoseconds since the machine was started, sleep included; or of another clock
 
-    `nsecs(boot)`, `nsecs(monotonic)` (sleep left out), `nsecs(tai)` (since 1970, leap seconds counted).
+    `nsecs(boot)`, `nsecs(monotonic)` (sleep left out), `nsecs(tai)` (since 1970, leap seconds counted),
+    `nsecs(sw_tai)` (the same on older kernels, by its distance from that clock when the script began).
     """
 
     name = "nsecs"
@@ -45,10 +51,14 @@ class Nsecs(Func):
         return Nanoseconds(8, False, "", mode)
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
-        helper = _CLOCKS[call.args[0].word if call.args else "boot"]
+        b, mode = to.b, call.args[0].word if call.args else "boot"
+        helper = _CLOCKS[mode]
         if helper in NEEDS:
             to.need(helper, "nsecs(tai)")
-        return to.b.call(helper)
+        time = b.call(helper)
+        if mode != "sw_tai":
+            return time
+        return b.op("add", time, b.load(b.global_(GLOBALS, to.unit.tai_offset()), U64))
 
 
 @func

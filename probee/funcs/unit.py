@@ -61,6 +61,7 @@ class Unit:
         self.maps: list[Map] = []
         self.start = -1
         self.pid = -1
+        self.tai = -1
         self._zeros: list[int] = []
 
     def counter(self, kind: str, probe: str = "", variable: str = "", span: Span | None = None) -> int:
@@ -75,6 +76,12 @@ class Unit:
         if self.start < 0:
             self.start = self.globals.take(8)
         return self.start
+
+    def tai_offset(self) -> int:
+        """The offset in the globals of the nanoseconds from the monotonic clock to TAI."""
+        if self.tai < 0:
+            self.tai = self.globals.take(8)
+        return self.tai
 
     def traced_pid(self) -> int:
         """The offset in the globals of the id of the process that is traced."""

@@ -259,7 +259,8 @@ class Bundle:
     `rings` maps the ring names "data" and "control" to map names, in pairs.
     Links are in the order of the script; `btf` is what func_info and line_info refer to.
     `start_time` is the offset in globals of a u64 that is given the boot clock when probes are attached,
-    `traced_pid` that of one that is given the id of the traced process (-1: not used).
+    `traced_pid` that of one that is given the id of the traced process, `tai_offset` that of one that is
+    given the nanoseconds from the monotonic clock to TAI (-1: not used).
     """
 
     programs: tuple[Program, ...]
@@ -275,6 +276,7 @@ class Bundle:
     config: tuple[tuple[str, str | int], ...] = ()
     start_time: int = -1
     traced_pid: int = -1
+    tai_offset: int = -1
 
 
 @record

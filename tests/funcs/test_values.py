@@ -25,6 +25,14 @@ def test_clocks() -> None:
     assert script.run().values() == [30, 30, 20, 10]
 
 
+def test_tai_by_its_distance_from_the_monotonic_clock() -> None:
+    script = Script('begin { print(nsecs(sw_tai)); print(strftime("%s", nsecs(sw_tai))); }')
+    script.machine.time = 1_000
+    script.set_globals(script.bundle.tai_offset, 500)
+    assert script.run().values() == [1_500, 1_500]
+    assert Script("begin { print(nsecs(tai)); }").bundle.tai_offset == -1
+
+
 def test_elapsed_counts_from_the_start() -> None:
     script = Script("begin { print(elapsed); }")
     script.machine.boot_time = 1_000
