@@ -12,7 +12,7 @@ from ..base.registry import near_misses
 from ..spec.abi import AttachType, ProgType
 from ..spec.bundle import KprobeLink
 from .glob import compile_glob
-from .provider import Point, Provider, Site
+from .provider import Point, Provider, Site, names_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,20 +50,24 @@ class _Kprobe(Provider):
     def expand(self, point: Point, target: Target, pid: int = 0) -> list[Site]:
         if not 1 <= len(point.args) <= 2 or not all(point.args):
             raise self.misspelled(point, f"expected {self.name}:FUNCTION, got {point.text!r}")
-        names = target.names
-        assert names is not None
         *modules, where = point.args
         module = modules[0] if modules else ""
         name, offset = self._parse_place(point, where)
         if "*" in name or "*" in module:
-            return self._match(point, names, name, module)
+            return self._match(point, names_of(target, point), name, module)
+        self._check_names(point, target.names, name, module)
+        module = "" if module == KERNEL else module
+        return [self._site(point, name, offset, module, shown=":".join(point.args))]
+
+    def _check_names(self, point: Point, names: Names | None, name: str, module: str) -> None:
+        """Raise a TargetError if the kernel is known not to have the function."""
+        if names is None:
+            return
         if module and module != KERNEL and not names.have_module(module):
             message = f"specified module {module} in probe {point.text} is not loaded."
             raise TargetError(message, span=point.span)
-        module = "" if module == KERNEL else module
-        if not names.have_function(name, module):
+        if not names.have_function(name, "" if module == KERNEL else module):
             raise self._missing(point, names, name)
-        return [self._site(point, name, offset, module, shown=":".join(point.args))]
 
     def _parse_place(self, point: Point, where: str) -> tuple[str, int]:
         name, plus, past = where.rpartition("+")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.errors import SourceError
+from ..base.errors import SourceError, TargetError
 from ..base.record import record
 from ..base.source import Diagnostic
 from ..spec.abi import AttachType
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..ctype.types import Struct
     from ..spec.abi import ProgType
     from ..spec.bundle import Link
-    from ..spec.target import Target
+    from ..spec.target import Names, Target
 
 
 @record
@@ -78,3 +78,10 @@ class Provider:
     def wrong(self, point: Point, message: str, hint: str | None = None) -> SourceError:
         """The error for what an attach point says, to be raised by the caller."""
         return SourceError([Diagnostic("ERROR", message, point.span, hint)])
+
+
+def names_of(target: Target, point: Point) -> Names:
+    """What there is to trace in the target's kernel. Raises TargetError where nobody knows."""
+    if target.names is None:
+        raise TargetError("it is not known what this target's kernel has to trace", span=point.span)
+    return target.names

@@ -9,7 +9,7 @@ from ..base.errors import TargetError
 from ..spec.abi import ProgType
 from ..spec.bundle import RawTracepointLink
 from .glob import compile_glob
-from .provider import Point, Provider, Site
+from .provider import Point, Provider, Site, names_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ class _RawTracepoint(Provider):
         event = point.args[-1]
         events = [event]
         if "*" in event:
-            assert target.names is not None
             pattern = compile_glob(event)
-            events = sorted({e for _, e in target.names.iter_tracepoints() if pattern.fullmatch(e)})
+            events = sorted(
+                {e for _, e in names_of(target, point).iter_tracepoints() if pattern.fullmatch(e)}
+            )
             if not events:
                 raise TargetError(f"No matches for rawtracepoint {event}.", span=point.span)
         return [self._site(point, name) for name in events]

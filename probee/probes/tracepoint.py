@@ -11,7 +11,7 @@ from ..ctype.tracepoint import parse_format
 from ..spec.abi import ProgType
 from ..spec.bundle import TracepointLink
 from .glob import compile_glob
-from .provider import Point, Provider, Site
+from .provider import Point, Provider, Site, names_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ class _Tracepoint(Provider):
     def expand(self, point: Point, target: Target, pid: int = 0) -> list[Site]:
         if len(point.args) != 2 or not all(point.args):
             raise self.misspelled(point, f"expected tracepoint:CATEGORY:EVENT, got {point.text!r}")
-        assert target.names is not None
-        found = _match(target.names, *point.args)
+        names = names_of(target, point)
+        found = _match(names, *point.args)
         if not found:
-            near = near_misses(point.args[1], [event for _, event in target.names.iter_tracepoints()])
+            near = near_misses(point.args[1], [event for _, event in names.iter_tracepoints()])
             hint = f"did you mean {' or '.join(near)}?" if near and "*" not in point.text else None
             message = f"No matches for tracepoint {':'.join(point.args)}."
             raise TargetError(message, span=point.span, hint=hint)

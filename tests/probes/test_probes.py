@@ -334,6 +334,15 @@ def test_names_that_the_kernel_does_not_have(point: str, message: str, hint: str
     assert caught.value.span.text == point
 
 
+def test_a_kernel_that_nobody_knows_the_names_of() -> None:
+    """A function may be there, as in a machine that is made up; lists and descriptions nobody has."""
+    unknown = replace(make_target(), names=None)
+    assert len(Script("k:any_function { } rt:any_event { }", target=unknown).bundle.links) == 2
+    for point in ("k:vfs_*", "t:sched:sched_process_exec", "rt:sched_*"):
+        with pytest.raises(TargetError, match="it is not known what this target's kernel has to trace"):
+            Script(f"{point} {{ }}", target=unknown)
+
+
 @pytest.mark.parametrize(
     ("point", "probe", "place"),
     [
