@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 PACKET_PROGRAMS = frozenset(
     {ProgType.SOCKET_FILTER, ProgType.SCHED_CLS, ProgType.SCHED_ACT, ProgType.CGROUP_SKB}
 )
+BEHIND_ETHERNET = frozenset({ProgType.SOCKET_FILTER, ProgType.CGROUP_SKB})
+"""Programs whose packet begins behind the link layer's header, when test_run makes it of bytes."""
+
+ETHERNET_SIZE = 14
 CONTEXT_SIZE = 256
 SK_BUFF_SIZE = 192
 
@@ -106,7 +110,13 @@ class VmProgram:
             self.vm.memory.settle()
 
     def test_run(self, data: bytes = b"", context: bytes = b"") -> int:
-        """As BPF_PROG_TEST_RUN: packet programs get `data` as their packet; the lower 32 bits of r0."""
+        """As BPF_PROG_TEST_RUN: the lower 32 bits of r0.
+
+        `data` is an Ethernet packet for programs that get packets; filters of sockets and control groups see
+        what is behind its header.
+        """
+        if self.spec.type in BEHIND_ETHERNET:
+            data = data[ETHERNET_SIZE:]
         if self.spec.type in PACKET_PROGRAMS:
             return self.run_context(context or socket_context(data), data) & 0xFFFFFFFF
         return self.run_context(context or bytearray(CONTEXT_SIZE), data) & 0xFFFFFFFF
