@@ -15,11 +15,8 @@ if TYPE_CHECKING:
     from .check import Checker
 
 _NAMES = """
-args bswap buf cat cgroup cgroup_path cgroupid ctx curtask debugf errorf fail find getopt jiffies join
-kaddr kptr kstack ksym len macaddr ncpus ntop numaid offsetof path pcomm percpu_kaddr ppid pton rand reg
-signal sizeof
-skboutput socket_cookie stack_len strcontains strerror strlen strncmp system tseries unwatch uptr usermode
-username ustack usym warnf
+cgroup_path cgroupid ctx debugf find getopt kaddr kstack ksym len offsetof path pcomm percpu_kaddr ppid
+signal sizeof skboutput socket_cookie stack_len tseries unwatch ustack usym
 """
 _LATER = frozenset(_NAMES.split())
 """Functions of the language that this version does not have."""

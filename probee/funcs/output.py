@@ -105,7 +105,10 @@ class Print(Func):
 
     def check(self, call: CallSite, to: Checking) -> CType:
         value = call.args[0]
-        if not value.variable:
+        if len(_split_options(call)[0]) > _OPTIONS:
+            message = f"print() takes up to {1 + _OPTIONS} arguments ({len(call.args)} provided)"
+            to.error(message, call.span, f"usage: {self.usage}")
+        elif not value.variable:
             if isinstance(value.type, Void):
                 to.error(f"{value.type} type passed to print() is not printable", value.span)
             elif isinstance(value.type, Aggregate):
@@ -114,8 +117,8 @@ class Print(Func):
             elif len(call.args) > 1:
                 message = f"Non-map print() only takes 1 argument, {len(call.args)} found"
                 to.error(message, call.span)
-            return VOID
-        self._check_options(call, to)
+        else:
+            self._check_options(call, to)
         return VOID
 
     def _check_options(self, call: CallSite, to: Checking) -> None:
@@ -125,9 +128,6 @@ class Print(Func):
                 to.error("print() expects constant integers as top and div", arg.span)
             elif arg.number < 0:
                 to.error(f"print() expects a positive number, got {arg.number}", arg.span)
-        if len(numbers) > _OPTIONS:
-            message = f"print() takes up to {1 + _OPTIONS} arguments ({len(call.args)} provided)"
-            to.error(message, call.span, f"usage: {self.usage}")
         value = to.value_type(call.args[0].variable)
         if percentiles and value is not None and not isinstance(value, (Hist, LHist)):
             to.error(f"percentiles are of hist() and lhist(), {value} provided", percentiles[0].span)

@@ -52,7 +52,7 @@ def _put(to: Emitter, arg: Arg, room: int, size: int) -> Value:
     if arg.text is not None:
         store_text(b, Place(memory, 0, Str(room)), arg.text.split(b"\0")[0])
     elif isinstance(_resolve(arg.type), Ptr):
-        read = reader_of(arg.type, "user")
+        read = reader_of(arg.type, to.provider.space)
         b.call(f"{read}_str", memory, room, b.ext(to.value(arg), U64))
     else:
         to.fill(arg, Place(memory, 0, _resolve(arg.type)))
