@@ -33,6 +33,8 @@ Says what this machine can trace, and why not.
 
 _NEEDS = {
     "BEGIN, END": ("test_run",),
+    "self": ("test_run",),
+    "test, bench": ("test_run",),
     "interval": ("perf_event", "cpu_timer"),
     "uprobe": ("uprobe_pmu", "kprobe_program"),
     "uretprobe": ("uprobe_pmu", "kprobe_program"),
