@@ -13,6 +13,9 @@ COMMANDS = {
     "asm": "probee.cli.asm",
     "disasm": "probee.cli.disasm",
     "cbpf": "probee.cli.cbpf",
+    "list": "probee.cli.list",
+    "nm": "probee.cli.nm",
+    "dwarf": "probee.cli.dwarf",
     "--vm": "probee.cli.vm",
 }
 """Name of a command → the module whose `main(arguments)` it is. Whatever else is typed is `trace`."""

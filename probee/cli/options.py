@@ -10,7 +10,7 @@ USAGE:
     probee [options] FILE [ARG ...]
     probee [options] -e 'PROGRAM' [ARG ...]
     probee [options] -              (the program comes from standard input)
-    probee COMMAND                  (doctor, demo, asm, disasm, cbpf)
+    probee COMMAND                  (doctor, demo, list, nm, dwarf, asm, disasm, cbpf)
 
 OPTIONS:
     -e PROGRAM     run this program
@@ -18,6 +18,7 @@ OPTIONS:
     -c COMMAND     start this command and trace only it; end when it does
     -o FILE        write output to FILE
     -f FORMAT      text (default) or json
+    -l [PATTERN]   list the probes that match, or those of FILE; with -v their parameters
     -q             say nothing but what the program prints
     -v             show the verifier's log, and more
     -d STAGE       print a stage of the compiler and stop: ast, ir, asm, all
@@ -49,6 +50,7 @@ _FLAGS = {
     "-q": "--quiet",
     "-v": "",
     "-k": "",
+    "-l": "--list",
     "-h": "--help",
     "-V": "--version",
     "--dry-run": "--dry-run",
@@ -74,6 +76,7 @@ class Options:
     stage: str = ""
     dry_run: bool = False
     mode: str = ""
+    listing: bool = False
     help: bool = False
     version: bool = False
     words: tuple[str, ...] = ()
@@ -96,6 +99,7 @@ def parse_options(arguments: list[str]) -> Options:
         stage=_one_of("-d", given["-d"], STAGES) if "-d" in given else "",
         dry_run="--dry-run" in given,
         mode=_mode(given),
+        listing="-l" in given,
         help="-h" in given,
         version="-V" in given,
         words=tuple(words),

@@ -40,13 +40,25 @@ def main(arguments: list[str]) -> int:
 
         sys.stdout.write(f"probee v{__version__}\n")
         return 0
+    if options.listing and options.program is None and not _is_file(options.words):
+        from .list import list_probes, split_patterns
+
+        return list_probes(split_patterns(options.words), options.pid, verbose=options.verbose)
     source, params = _read_source(options)
+    if options.listing:
+        from .list import list_program
+
+        return list_program(source, params, options.pid, verbose=options.verbose)
     if options.stage:
         from .stages import show_stages
 
         show_stages(source, params, options)
         return 0
     return _trace(source, params, options)
+
+
+def _is_file(words: Sequence[str]) -> bool:
+    return bool(words) and os.path.isfile(words[0])
 
 
 def _read_source(options: Options) -> tuple[Source, tuple[str, ...]]:

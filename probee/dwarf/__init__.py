@@ -18,4 +18,5 @@ scope       namespaces and classes around an entry
 index       units that a name may be in; names, gdb_index: the tables that tell
 aranges     the unit that an address is in
 consts      numbers with names: TAG, AT, FORM, …; ops: OP
+registers   names of registers by their numbers
 """

@@ -1,0 +1,30 @@
+"""Names of registers by their numbers in DWARF, from the psABIs of x86-64 (figure 3.36) and AArch64."""
+
+from __future__ import annotations
+
+from ..elf.consts import EM
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .expr import RegisterName
+
+_X86_64 = (
+    "rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", *[f"r{n}" for n in range(8, 16)], "rip",
+    *[f"xmm{n}" for n in range(16)], *[f"st{n}" for n in range(8)], *[f"mm{n}" for n in range(8)],
+)  # fmt: skip
+_AARCH64_VECTORS = 64
+
+_NAMES: dict[int, dict[int, str]] = {
+    EM.X86_64: dict(enumerate(_X86_64)),
+    EM.AARCH64: {
+        **{n: f"x{n}" for n in range(31)},
+        31: "sp",
+        **{_AARCH64_VECTORS + n: f"v{n}" for n in range(32)},
+    },
+}
+
+
+def register_names(machine: int) -> RegisterName:
+    """What names the registers of CPU `machine` (`elf.consts.EM`): "rdi", or "register 5" without a name."""
+    names = _NAMES.get(machine, {})
+    return lambda number: names.get(number) or f"register {number}"
