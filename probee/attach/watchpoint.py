@@ -6,6 +6,7 @@ is of every CPU, and of the kernel's memory.
 
 from __future__ import annotations
 
+from ..base.errors import AttachError
 from ..kernel.abi import BREAKPOINT_MODES
 from ..kernel.cpus import online_cpus
 from ..kernel.fd import Fds
@@ -15,9 +16,14 @@ from ..spec.abi import PerfType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..kernel.fd import Fd
     from ..kernel.programs import KernelProgram
     from ..spec.bundle import WatchLink
+
+_CODE_LENGTH = 8
+"""Length of a breakpoint on execution: the kernel wants that of a long, whatever instruction is there."""
 
 
 def attach(link: WatchLink, program: KernelProgram) -> Fds:
@@ -25,35 +31,23 @@ def attach(link: WatchLink, program: KernelProgram) -> Fds:
     what = f"attach {link.probe}"
     made = Fds()
     try:
-        for event in _open_all(what, link):
+        for event in _open_each(what, link):
             made.take(attach_event(what, event, program.fd.number))
-    except BaseException:
+    except AttachError:
         made.close()
         raise
     return made
 
 
-def _open_all(what: str, link: WatchLink) -> list[Fd]:
-    kind = sum(BREAKPOINT_MODES[mode] for mode in link.modes)
-    size = 8 if link.modes == "x" else link.length
+def _open_each(what: str, link: WatchLink) -> Iterator[Fd]:
+    """One event after another: of each thread of the process, or of each CPU."""
+    kind = sum([BREAKPOINT_MODES[mode] for mode in link.modes])
+    place = {"config1": link.address, "config2": _CODE_LENGTH if link.modes == "x" else link.length}
     if not link.pid:
-        return [
-            open_event(
-                what,
-                PerfType.BREAKPOINT,
-                0,
-                cpu=cpu,
-                period=1,
-                bp_type=kind,
-                config1=link.address,
-                config2=size,
-            )
-            for cpu in online_cpus()
-        ]
-    events = [
-        open_thread_event(
-            what, PerfType.BREAKPOINT, 0, tid=tid, period=1, bp_type=kind, config1=link.address, config2=size
-        )
-        for tid in find_threads(link.pid)
-    ]
-    return [event for event in events if event is not None]
+        for cpu in online_cpus():
+            yield open_event(what, PerfType.BREAKPOINT, 0, cpu=cpu, period=1, bp_type=kind, **place)
+        return
+    for tid in find_threads(link.pid):
+        event = open_thread_event(what, PerfType.BREAKPOINT, 0, tid=tid, period=1, bp_type=kind, **place)
+        if event is not None:
+            yield event
