@@ -174,6 +174,14 @@ def _bpftool() -> bool:
     return subprocess.run(["bpftool", "version"], capture_output=True, check=False).returncode == 0
 
 
+def _bpffs() -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        mounted = subprocess.run(["mount", "-t", "bpf", "bpf", folder], capture_output=True, check=False)
+        if mounted.returncode == 0:
+            subprocess.run(["umount", folder], check=True)
+        return mounted.returncode == 0
+
+
 def _kernel_headers() -> bool:
     return Path("/usr/include/linux/types.h").exists()
 
@@ -208,6 +216,7 @@ FEATURES = {
         Feature("libpcap", "the library libpcap", _libpcap),
         Feature("llvm", "the commands llvm-mc, llvm-objdump and llvm-objcopy", _llvm),
         Feature("bpftool", "the bpftool command", _bpftool),
+        Feature("bpffs", "leave to mount a bpf file system", _bpffs),
         Feature("kernel_headers", "the kernel's headers in /usr/include/linux", _kernel_headers),
         Feature("ldcache", "a readable /etc/ld.so.cache", _ldcache),
     )

@@ -10,7 +10,7 @@ from .files import parse_words, read_input, unknown_form
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..elf.file import Elf, Section
     from ..isa.disasm import Syntax
@@ -31,6 +31,9 @@ and --pin show a program that is loaded now, with its source lines when it has t
 
 EM_BPF = 247
 SHF_EXECINSTR = 4
+_PERCPU_ADDRESS = (0xBF, -1)
+"""Code and off of the kernel's own instruction for the address of this CPU's copy (BPF_ADDR_PERCPU)."""
+
 _SYNTAX = ("kernel", "suite", "table")
 
 
@@ -132,7 +135,27 @@ def show_loaded(program: Loaded, form: str) -> Iterator[str]:
         heads.setdefault(line.slot, []).append(f"; {line.text}  @ {line.file}:{line.number}")
     yield f"program {program.id} {program.name} type {program.type} tag {program.tag}"
     # The kernel's own instructions are in no table; it doesn't show those that are secret.
-    yield from show_insns(decode(program.code, strict=False), form, heads=heads, loaded=True)
+    insns = decode(program.code, strict=False)
+    yield from show_insns(insns, form, heads=heads, loaded=_find_callees(insns))
+
+
+def _find_callees(insns: Sequence[Insn]) -> dict[int, str]:
+    """Names of the functions that a loaded program calls, by the number in the call: the distance of the
+    function from `__bpf_call_base`. Empty where this process may not see the kernel's addresses.
+    """
+    from ..symbols.kallsyms import Kallsyms
+
+    distances = {insn.imm for insn in insns if _calls_outside(insn) and insn.imm}
+    if not distances:
+        return {}
+    with open("/proc/kallsyms", "rb") as file:
+        text = file.read()
+    base = re.search(rb"^([0-9a-f]{16}) \w __bpf_call_base$", text, re.MULTILINE)
+    if base is None:
+        return {}
+    symbols = Kallsyms(text, "/proc/kallsyms")
+    found = {distance: symbols.find(int(base[1], 16) + distance) for distance in distances}
+    return {distance: at[0].name for distance, at in found.items() if at is not None and not at[1]}
 
 
 # -- instructions ---------------------------------------------------------------------------------
@@ -143,12 +166,12 @@ def show_insns(
     form: str,
     *,
     heads: Mapping[int, Sequence[str]] | None = None,
-    loaded: bool = False,
+    loaded: Mapping[int, str] | None = None,
 ) -> Iterator[str]:
     """A line for each instruction, after those in `heads` of its slot.
 
-    Calls are named by the helpers' numbers, unless the program is `loaded`, where the kernel has
-    put something else in their place.
+    Calls are named by the helpers' numbers; in a program that is loaded, where the kernel has put
+    something else in their place, by what `loaded` says of that.
     """
     from ..isa.disasm import Syntax
 
@@ -158,20 +181,25 @@ def show_insns(
     slot = 0
     for insn in insns:
         yield from before.get(slot, ())
-        yield f"{slot:4d}: {describe(insn, slot, syntax, None if loaded else _name)}"
+        yield f"{slot:4d}: {describe(insn, slot, syntax, loaded)}"
         slot += insn.slots
 
 
-def _text_row(insn: Insn, slot: int, syntax: Syntax, name: Callable[[Insn, int], str | None] | None) -> str:
+def _text_row(insn: Insn, slot: int, syntax: Syntax, loaded: Mapping[int, str] | None) -> str:
     from ..isa.disasm import render_insn
 
-    return render_insn(insn, slot, syntax=syntax, name=name)
+    if loaded is None:
+        return render_insn(insn, slot, syntax=syntax, name=_name_helper)
+    if (insn.code, insn.off) == _PERCPU_ADDRESS:
+        return f"r{insn.dst} = &(void __percpu *)(r{insn.src})"
+    text = render_insn(insn, slot, syntax=syntax, name=lambda insn, _: _name_callee(insn, loaded))
+    return text.replace("map[fd:", "map[id:")  # the kernel names maps by their ids
 
 
-def _table_row(insn: Insn, slot: int, syntax: Syntax, name: Callable[[Insn, int], str | None] | None) -> str:
+def _table_row(insn: Insn, slot: int, syntax: Syntax, loaded: Mapping[int, str] | None) -> str:
     from ..isa.forms import find_form
 
-    text = _text_row(insn, slot, syntax, name)
+    text = _text_row(insn, slot, syntax, loaded)
     form = find_form(insn)
     if form is None:
         return text
@@ -179,8 +207,17 @@ def _table_row(insn: Insn, slot: int, syntax: Syntax, name: Callable[[Insn, int]
     return f"{text:<44} {insn.code:#04x} {form.name:<16} {form.group.name.lower():<9} v{form.cpu} {since}"
 
 
-def _name(insn: Insn, slot: int) -> str | None:
-    from ..isa.ebpf import CALL
+def _name_helper(insn: Insn, slot: int) -> str | None:
     from ..isa.helpers import find_helper_name
 
-    return find_helper_name(insn.imm) if insn.code == CALL and insn.src == 0 else None
+    return find_helper_name(insn.imm) if _calls_outside(insn) else None
+
+
+def _name_callee(insn: Insn, callees: Mapping[int, str]) -> str | None:
+    return callees.get(insn.imm) if _calls_outside(insn) else None
+
+
+def _calls_outside(insn: Insn) -> bool:
+    from ..isa.ebpf import CALL
+
+    return insn.code == CALL and insn.src == 0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import struct
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,21 +18,25 @@ from probee.base.source import Source
 from probee.bt.compile import compile_script
 from probee.cli.disasm import show_loaded
 from probee.cli.main import main
+from probee.isa.asm import assemble
 from probee.isa.cbpf.asm import parse_asm
 from probee.isa.cbpf.insn import decode_filter, encode_filter
 from probee.isa.ebpf import decode, encode, exit_, mov_imm
 from probee.kernel.loaded import iter_ids, open_by_id, open_by_name, read_program
 from probee.kernel.machine import Kernel
 from probee.kernel.seccomp import read_filters
+from probee.kernel.syscall import address, bpf
 from probee.spec.abi import MapType, ProgType
 from probee.spec.bundle import Map, Program, Relocation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.kernel
 
 NAME = f"t{os.getpid()}"
+OBJ_PIN = 6
 INSNS = [mov_imm(0, 5), exit_()]
 
 
@@ -55,6 +61,28 @@ def test_by_id_and_by_name(kernel: Kernel, capsys: pytest.CaptureFixture[str]) -
     assert lines[1:] == ["   0: r0 = 5", "   1: exit"]
 
 
+@pytest.fixture
+def bpffs(tmp_path: Path) -> Iterator[Path]:
+    """A BPF file system of the test's own."""
+    subprocess.run(["mount", "-t", "bpf", "bpf", str(tmp_path)], check=True)
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.mark.needs("bpffs")
+def test_by_pin(kernel: Kernel, bpffs: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    program = kernel.load(Program(NAME, ProgType.SOCKET_FILTER, encode(INSNS)), {})
+    path = bytearray(os.fsencode(bpffs / "pinned") + b"\0")
+    assert bpf(OBJ_PIN, bytearray(struct.pack("=QII", address(path), program.fd.number, 0))) == 0
+    assert main(["disasm", "--pin", str(bpffs / "pinned")]) == 0
+    assert main(["disasm", "--id", str(read_program(program.fd.number).id)]) == 0
+    by_pin, by_id = re.split("(?<=exit\n)(?=program)", capfd.readouterr().out)
+    assert by_pin == by_id
+    assert by_pin.startswith(f"program {read_program(program.fd.number).id} {NAME} ")
+    assert main(["disasm", "--pin", str(bpffs / "nothing")]) == 1
+    assert capfd.readouterr().err == f"ERROR: open {bpffs}/nothing: No such file or directory\n"
+
+
 def test_names_of_none_and_of_several(kernel: Kernel) -> None:
     with pytest.raises(TargetError, match="no program called nosuchprogram is loaded"):
         open_by_name("nosuchprogram")
@@ -66,6 +94,13 @@ def test_names_of_none_and_of_several(kernel: Kernel) -> None:
         open_by_id(0xFFFFFFFF)
 
 
+def test_called_functions_are_named(kernel: Kernel) -> None:
+    insns = assemble("call bpf_ktime_get_boot_ns\nr0 = 0\nexit")
+    program = kernel.load(Program(NAME, ProgType.SOCKET_FILTER, encode(insns)), {})
+    lines = list(show_loaded(read_program(program.fd.number), "kernel"))
+    assert re.fullmatch(r"   0: call bpf_ktime_get_boot_ns#-?\d+", lines[1])
+
+
 def test_maps_are_named_by_their_ids(kernel: Kernel) -> None:
     from probee.isa.ebpf import ld_map_fd
 
@@ -74,6 +109,7 @@ def test_maps_are_named_by_their_ids(kernel: Kernel) -> None:
     found = read_program(kernel.load(spec, {"m": table}).fd.number)
     assert len(found.maps) == 1
     assert decode(found.code)[0].imm == found.maps[0]
+    assert list(show_loaded(found, "kernel"))[1] == f"   0: r1 = map[id:{found.maps[0]}]"
 
 
 def test_source_lines(kernel: Kernel) -> None:
