@@ -7,12 +7,15 @@ instruction level 4.
 from __future__ import annotations
 
 from ..ir.nodes import Block, Value
+from ..ir.ops import MEMORY
 from ..ir.types import S64, U64, int_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Function
     from ..spec.target import Target
+
+_FAR = 1 << 15
 
 _INLINE = 256
 """Bytes up to which memory is cleared or copied by single loads and stores, not by a helper."""
@@ -30,7 +33,20 @@ def legalize(function: Function, target: Target) -> None:
                 _divide_signed(out, value)
             else:
                 out.append(value)
-        block.values = out
+        block.values = _reach(out)
+
+
+def _reach(values: list[Value]) -> list[Value]:
+    """Memory further than the 16 bits of an instruction's offset is reached by a pointer moved there."""
+    if all(v.op not in MEMORY or -_FAR <= v.imm < _FAR for v in values):
+        return values
+    out: list[Value] = []
+    for value in values:
+        if value.op in MEMORY and not -_FAR <= value.imm < _FAR:
+            value.args[0] = _add(out, value.args[0], value.imm, value)
+            value.imm = 0
+        out.append(value)
+    return out
 
 
 def _pieces(size: int, *offsets: int) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ..base.bits import signed
 from ..ir.nodes import Value
-from ..ir.ops import COMMUTATIVE, COMPARISONS
+from ..ir.ops import COMMUTATIVE, COMPARISONS, MEMORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ CHEAP = frozenset({"const", "map", "global", "frame"})
 """Ops that are made again at each use."""
 
 FOLDED = CHEAP | {"reload"}
-_MEMORY = frozenset({"load", "store", "atomic_add", "fetch_add", "xchg", "cmpxchg"})
 _TAKES_ANY = frozenset({"call", "moves", "ret"})
 _RIGHT_CONST = COMPARISONS | {
     *("add", "sub", "mul", "udiv", "umod", "and", "or", "xor", "shl", "lshr", "ashr"),
@@ -62,7 +61,7 @@ def _operand(out: list[Value], user: Value, index: int, arg: Value) -> Value:
         return arg
     if user.op in _TAKES_ANY:
         return arg
-    if arg.op == "frame" and index == 0 and user.op in _MEMORY:
+    if arg.op == "frame" and index == 0 and user.op in MEMORY:
         return arg
     if index == 1 and user.op in _RIGHT_CONST and _holds(user, arg):
         return arg
@@ -103,7 +102,7 @@ def _fold_addresses(function: Function) -> None:
         for value in block.values:
             if value.op == "padd":
                 _fold_distance(value)
-            elif value.op in _MEMORY:
+            elif value.op in MEMORY:
                 base = value.args[0]
                 while base.op == "padd" and base.args[1].op == "const":
                     offset = value.imm + signed(base.args[1].imm, 64)

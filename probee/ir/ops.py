@@ -90,4 +90,6 @@ ARITHMETIC = frozenset(
     ]
 )
 PURE = frozenset(op.name for op in OPS.values() if not op.effect and op.name != "phi")
+MEMORY = frozenset({"load", "store", "atomic_add", "fetch_add", "xchg", "cmpxchg"})
+"""Ops that one instruction does at an offset from their first argument."""
 TERMINATORS = frozenset(op.name for op in OPS.values() if op.effect == "end")

@@ -166,3 +166,19 @@ def test_functions_longer_than_a_jump(isa: int) -> None:
     unit = compile_one(function, isa)
     assert run_in_kernel(unit, [7] + [0] * 7) == 7
     assert run_in_kernel(unit, [9] + [0] * 7) == 5
+
+
+def test_memory_further_than_an_offset_reaches() -> None:
+    from probee.ir.builder import Builder
+    from probee.ir.types import U64
+
+    b = Builder("f")
+    slot = b.slot(66_000)
+    word = b.load(b.context(), U64, 0)
+    b.store(slot, word, 8, 65_528)
+    b.store(slot, b.op("add", word, 1), 8, 32_760)
+    b.atomic_add(slot, 3, 65_528)
+    total = b.op("add", b.op("mul", b.load(slot, U64, 65_528), 100), b.load(slot, U64, 32_760))
+    b.store(b.global_("out", RESULT), total, 8)
+    b.ret(0)
+    assert run_in_kernel(compile_one(b.finish(), LIVE.isa), [5] + [0] * 7) == 806
