@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..base.errors import InternalError, SourceError
 from ..base.record import replace
 from ..base.source import Diagnostic
-from ..ctype.types import CType, Int, Struct, Void
+from ..ctype.types import CType, Struct, Void
 from ..funcs.stored import MAP_KINDS, Declared
 from ..spec.values import Aggregate, Tuple
 from . import tree
@@ -17,8 +17,8 @@ from .cdefs import CTypes
 from .check_expr import type_of
 from .check_stmt import check_body, check_predicate
 from .constants import number_of
-from .names import Action, Checked, Local, MapInfo, did_you_mean
-from .types import describe, merge, reads_as, settle
+from .names import Action, Checked, Local, MapInfo, did_you_mean, shown
+from .types import describe, holds, merge, reads_as, settle
 from .walk import MAX_DEPTH, find_too_deep
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..base.source import Span
     from ..probes.provider import Provider
+    from .macros import Inlined
 
 _MOST_ROUNDS = 64
 """More than any script needs: a type widens at most four times, and each round that goes on widens one."""
@@ -60,6 +61,7 @@ class Checker:
         self.action = checked.actions[0] if checked.actions else None
         self.scopes: list[dict[str, Local]] = []
         self.loops = 0  # those around the statement at hand
+        self.inlined: list[Inlined] = []  # calls of functions around it
         self.accesses: dict[tree.Node, tree.MapAccess] = {}  # what `delete(@x, key)` stands for
         self._locals: dict[tree.Node, Local] = {}
 
@@ -105,8 +107,6 @@ class Checker:
 
     def _check_unsupported(self) -> None:
         script = self.checked.script
-        for function in script.functions:
-            self.error("functions of one's own are not supported yet", function.span)
         for name in script.imports:
             self.error("imports are not supported yet", name.span)
 
@@ -200,12 +200,12 @@ class Checker:
 
     def assign_local(self, local: Local, type: CType, node: tree.Node) -> None:
         local.assigned = True
-        if local.fixed and _holds(local.type, number_of(self, node)):
+        if local.fixed and holds(local.type, number_of(self, node)):
             return
         merged = merge(local.type, type)
         if merged is None or (local.fixed and not _fits(type, local.type)):
             self.error(
-                f"Type mismatch for {local.name}: trying to assign value of type '{describe(type)}' "
+                f"Type mismatch for {shown(local.name)}: trying to assign value of type '{describe(type)}' "
                 f"when variable already has a type '{describe(local.type or type)}'",
                 node.span,
             )
@@ -285,15 +285,6 @@ def _merge_aggregates(current: CType | None, new: CType) -> CType | None:
     if signed is None:
         return current if current == new else None
     return current if signed else new
-
-
-def _holds(room: CType | None, number: int | None) -> bool:
-    """True if a constant is a value of an integer type."""
-    if number is None or not isinstance(room, Int):
-        return False
-    return (
-        -(1 << room.bits - 1) <= number < 1 << room.bits - 1 if room.signed else 0 <= number < 1 << room.bits
-    )
 
 
 def _fits(type: CType, room: CType | None) -> bool:

@@ -20,8 +20,10 @@ from .check_access import (
     in_space,
 )
 from .check_call import check_call
+from .check_functions import check_inlined
 from .constants import number_of, parameter_text
-from .names import did_you_mean
+from .macros import Inlined
+from .names import did_you_mean, shown
 from .types import (
     COMPARISONS,
     LOGICAL,
@@ -89,8 +91,9 @@ def _positional(c: Checker, expr: tree.Positional) -> CType:
 def _variable(c: Checker, expr: tree.Variable) -> CType | None:
     local = c.find_local(expr.name)
     if local is None:
-        hint = did_you_mean(expr.name, c.visible_locals())
-        c.error(f"Undefined or undeclared variable: {expr.name}", expr.span, hint)
+        name = shown(expr.name)
+        hint = did_you_mean(name, c.visible_locals())
+        c.error(f"Undefined or undeclared variable: {name}", expr.span, hint)
         return None
     c.checked.locals[expr] = local
     if not local.assigned:
@@ -363,6 +366,7 @@ _EXPRESSIONS: dict[type, Callable[[Checker, Any], CType | None]] = {
     tree.Comptime: check_comptime,
     tree.BlockExpr: check_block,
     tree.IfExpr: check_if,
+    Inlined: check_inlined,
 }
 
 _SPELLING: dict[type, str] = {

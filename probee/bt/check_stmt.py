@@ -8,7 +8,10 @@ from ..spec.values import Aggregate
 from . import tree
 from .check_call import check_call
 from .check_expr import check_increment, type_binary, type_of
+from .check_functions import check_return
 from .check_loops import check_range, check_unroll, check_while
+from .macros import Inlined
+from .names import shown
 from .types import arithmetic, describe, is_number, is_scalar, literal_type, reads_as
 from .walk import next_if
 from .written import written_type
@@ -96,7 +99,7 @@ def _expression(c: Checker, statement: tree.ExprStmt) -> None:
         discarded = found is not None and not found[0].effect
     else:
         type, discarded = type_of(c, expr), True
-    if isinstance(expr, tree.BlockExpr):
+    if isinstance(expr, (tree.BlockExpr, Inlined)):
         return  # what a macro gives is seldom all that it does
     if discarded and not statement.discard and type is not None and not isinstance(type, Void):
         c.warn("Return value discarded.", expr.span, "use `_ = …` to discard it on purpose")
@@ -107,7 +110,8 @@ def _let(c: Checker, statement: tree.Let) -> None:
     value = type_of(c, statement.value) if statement.value is not None else None
     if c.find_local(target.name) is not None:
         c.error(
-            f"Variable {target.name} was already declared. Variable shadowing is not allowed.", statement.span
+            f"Variable {shown(target.name)} was already declared. Variable shadowing is not allowed.",
+            statement.span,
         )
         return
     local = c.declare_local(target.name, target)
@@ -197,7 +201,10 @@ def _compound_map(c: Checker, info: MapInfo, target: tree.MapAccess, statement: 
 def _jump(c: Checker, statement: tree.Jump) -> None:
     if statement.kind != "return":
         if not c.loops:
-            c.error(f"'{statement.kind}' statement is not allowed in a probe", statement.span)
+            where = "function" if c.inlined else "probe"
+            c.error(f"'{statement.kind}' statement is not allowed in a {where}", statement.span)
+    elif c.inlined:
+        check_return(c, statement, c.inlined[-1])
     elif statement.value is not None:
         type = type_of(c, statement.value)
         if type is not None and not is_scalar(type):

@@ -8,6 +8,7 @@ lower_access.py  fields and elements, of memory and behind pointers
 lower_copy.py    copying and comparing what lies in memory
 lower_maps.py    reading and changing variables
 lower_loops.py   loops
+lower_functions.py  calls of functions of one's own
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ..ir.builder import Builder
 from ..ir.types import U64
 from . import tree
 from .lower_expr import has_effect, lower_binary, lower_value
+from .lower_functions import lower_return
 from .lower_loops import lower_jump, lower_range, lower_unroll, lower_while
 from .lower_maps import assign_map, compound_map, increment_map
 from .lower_memory import key_of, lower_into
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from ..funcs.unit import Unit
     from ..ir.nodes import Function, Value
     from ..probes.provider import Provider, Site
+    from .lower_functions import Return
     from .lower_loops import Loop
     from .names import Checked, Local
 
@@ -48,6 +51,7 @@ class Lowerer(Emitter):
         self.checked = checked
         self.types = checked.types
         self.loops: list[Loop] = []  # those around the statement at hand
+        self.returns: list[Return] = []  # functions of one's own around it
         self.cost = 0  # instructions that loops of the block at hand come to (see lower_loops)
         self._memory: dict[Local, Value] = {}
 
@@ -264,6 +268,9 @@ def _known_if(s: Lowerer, statement: tree.If, known: bool) -> None:
 def _jump(s: Lowerer, statement: tree.Jump) -> None:
     if statement.kind != "return":
         lower_jump(s, statement)
+        return
+    if s.returns:
+        lower_return(s, statement)
         return
     value = lower_value(s, statement.value) if statement.value is not None else s.b.const(0, U64)
     s.b.ret(value)

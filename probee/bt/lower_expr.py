@@ -12,8 +12,10 @@ from . import tree
 from .lower_access import lower_access, memory_of, move_pointer, step_of
 from .lower_arith import combine
 from .lower_copy import equal_values
+from .lower_functions import lower_inlined
 from .lower_maps import increment_map, read_map
 from .lower_memory import equal_texts
+from .macros import Inlined
 from .types import COMPARISONS, LOGICAL, resolve
 from .walk import walk
 
@@ -220,6 +222,7 @@ _EXPRESSIONS: dict[type, Callable[[Lowerer, Any], Value]] = {
     tree.FieldAccess: lower_access,
     tree.Index: lower_access,
     tree.IfExpr: _choice,
+    Inlined: lower_inlined,
     tree.BlockExpr: _block,
     tree.SizeOf: _known,
     tree.OffsetOf: _known,

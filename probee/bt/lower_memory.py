@@ -11,6 +11,8 @@ from ..spec.values import Str, Tuple
 from . import tree
 from .lower_access import access_into, memory_of
 from .lower_copy import copy_value
+from .lower_functions import inlined_into
+from .macros import Inlined
 from .types import is_signed
 
 TYPE_CHECKING = False
@@ -159,6 +161,7 @@ _INTO: dict[type, Callable[[Lowerer, Any, Place], None]] = {
     tree.Unary: access_into,
     tree.BlockExpr: _block,
     tree.IfExpr: _if,
+    Inlined: inlined_into,
 }
 
 

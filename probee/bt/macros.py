@@ -1,14 +1,15 @@
-"""Macros: each call becomes a copy of the macro's body before anything is checked.
+"""Macros and functions of one's own: each call becomes a copy of the body before anything is checked.
 
-A macro sees nothing of where it is called but its arguments: variables (which it may change), maps, and
-expressions, which are computed at each use. Variables of its own get names that no script can write.
-Every node of a copy has a span that tells of the call, so that messages can.
+A function's parameters are variables of its own, and it may `return`. A macro sees nothing of where it is
+called but its arguments: variables (which it may change), maps, and expressions, which are computed at
+each use. Variables of its own get names that no script can write. Every node of a copy has a span that
+tells of the call, so that messages can.
 """
 
 from __future__ import annotations
 
 from ..base.errors import SourceError
-from ..base.record import fields, replace
+from ..base.record import fields, record, replace
 from ..base.source import Diagnostic, Expanded
 from ..funcs import find
 from . import tree
@@ -23,20 +24,35 @@ if TYPE_CHECKING:
 
     Argument = tree.Expr | tree.TypeName
 
+MOST_CALLS = 5000
+"""Calls that may be expanded in one script: of macros that each call the one before twice, the 40th would
+come to 2**40."""
+
 _KINDS = {"variable": tree.Variable, "map": tree.MapAccess}
 _SPELLED = {"variable": "a variable", "map": "a map"}
 
 
+@record
+class Inlined(tree.Expr):
+    """A call of a function of one's own: its body, which first sets the parameters. Its value is what is
+    returned, of the type `returns`."""
+
+    span: Span
+    name: str
+    body: tuple[tree.Stmt, ...]
+    returns: tree.TypeName | None
+
+
 def expand_macros(script: tree.Script) -> tree.Script:
-    """`script` with its macros' calls expanded. Raises SourceError with everything that is wrong."""
-    if not script.macros:
+    """`script` with the calls of its macros and functions expanded. Raises SourceError with everything that
+    is wrong."""
+    if not script.macros and not script.functions:
         return script
     expansion = _Expansion(script)
     probes = tuple([expansion.outside().visit(probe) for probe in script.probes])
-    functions = tuple([expansion.outside().visit(function) for function in script.functions])
     if expansion.diagnostics:
         raise SourceError(list(dict.fromkeys(expansion.diagnostics)))
-    return replace(script, macros=(), probes=probes, functions=functions)
+    return replace(script, macros=(), functions=(), probes=probes)
 
 
 class _Expansion:
@@ -44,10 +60,15 @@ class _Expansion:
 
     def __init__(self, script: tree.Script) -> None:
         self.macros: dict[str, list[tree.Macro]] = {}
+        self.functions: dict[str, tree.Function] = {}
         self.diagnostics: list[Diagnostic] = []
         self.calls = 0
         for macro in script.macros:
             self._define(macro)
+        for function in script.functions:
+            if function.name in self.functions or function.name in self.macros:
+                self.error(f"Redefinition of function: {function.name}", function.span)
+            self.functions.setdefault(function.name, function)
 
     def outside(self) -> _Copier:
         return _Copier(self, ())
@@ -144,7 +165,7 @@ class _Copier:
     def __init__(
         self,
         expansion: _Expansion,
-        stack: tuple[tree.Macro, ...],
+        stack: tuple[tree.Macro | tree.Function, ...],
         args: dict[str, Argument] | None = None,
         call: Span | None = None,
     ) -> None:
@@ -152,12 +173,16 @@ class _Copier:
         self.stack = stack
         self.args = args or {}
         self.call = call
+        self.number = expansion.calls
         self.renamed: dict[str, str] = {}
         if stack:
-            expansion.calls += 1
-            for name in _declared(stack[-1].body):
+            for name in _declared(stack[-1]):
                 if name not in self.args:
-                    self.renamed[name] = f"$${stack[-1].name}_{expansion.calls}_{name}"
+                    self.renamed[name] = self.own(name)
+
+    def own(self, name: str) -> str:
+        """What a variable of the macro or function at hand is called in this copy."""
+        return f"$${self.stack[-1].name}_{self.number}_{name}"
 
     def visit(self, item: Any) -> Any:
         """A copy of `item`, a node, a tuple or a value."""
@@ -187,6 +212,8 @@ class _Copier:
         arg = self.args.get(node.name)
         if isinstance(arg, tree.Variable):
             return self.copy(node, name=arg.name)
+        if self.stack and isinstance(self.stack[-1], tree.Function):
+            return self.copy(node, name=self.own(node.name))
         return self.copy(node, name=self.renamed.get(node.name, node.name))
 
     def let(self, node: tree.Let) -> Any:
@@ -199,7 +226,7 @@ class _Copier:
         arg = self.args.get(node.name)
         if isinstance(arg, tree.MapAccess):
             return self.copy(node, name=arg.name)
-        if self.stack:
+        if self.stack and isinstance(self.stack[-1], tree.Macro):
             message = (
                 f"Unhygienic access to map: {node.name}. Maps must be passed into the macro as arguments."
             )
@@ -220,13 +247,11 @@ class _Copier:
     def expand(self, node: tree.Identifier | tree.Call, args: tuple[Argument, ...], span: Span) -> Any:
         """What a call stands for, None where it is no macro's."""
         span = self.span(span)
+        function = self.expansion.functions.get(node.name)
+        if function is not None:
+            return self.inline(function, args, span)
         macro = self.expansion.find(node.name, args, span)
-        if macro is None:
-            return None
-        if macro in self.stack:
-            names = [m.name for m in self.stack[self.stack.index(macro) :]]
-            chain = " > ".join([*names, macro.name])
-            self.expansion.error(f"Recursive macro call detected. Call chain: {chain}", span)
+        if macro is None or self.recurses(macro, "macro", span):
             return None
         given: dict[str, Argument] = {}
         for parameter, arg in zip(macro.parameters, args, strict=True):
@@ -234,6 +259,39 @@ class _Copier:
             given[parameter.name] = tree.BlockExpr(arg.span, (), arg) if whole else arg  # type: ignore[arg-type]
         inner = _Copier(self.expansion, (*self.stack, macro), given, span)
         return inner.copy(macro.body, span=span)
+
+    def recurses(self, called: tree.Macro | tree.Function, what: str, span: Span) -> bool:
+        """True, and an error, where a call is made within what it calls, or calls have become too many."""
+        self.expansion.calls += 1
+        if self.expansion.calls == MOST_CALLS:
+            self.expansion.error(f"macros and functions come to more than {MOST_CALLS} calls", span)
+        if self.expansion.calls >= MOST_CALLS:
+            return True
+        if called not in self.stack:
+            return False
+        chain = " > ".join([m.name for m in (*self.stack[self.stack.index(called) :], called)])
+        self.expansion.error(f"Recursive {what} call detected. Call chain: {chain}", span)
+        return True
+
+    def inline(self, function: tree.Function, args: tuple[Argument, ...], span: Span) -> Any:
+        """The body of a function, with its parameters set to `args`."""
+        if self.recurses(function, "function", span):
+            return None
+        wanted = len(function.parameters)
+        if wanted != len(args):
+            message = f"Function `{function.name}` requires {wanted} arguments, got {len(args)}"
+            self.expansion.error(message, span)
+            return None
+        inner = _Copier(self.expansion, (*self.stack, function), None, span)
+        body: list[tree.Stmt] = []
+        for parameter, arg in zip(function.parameters, args, strict=True):
+            if isinstance(arg, tree.TypeName):
+                self.expansion.error(f"Function `{function.name}` takes no types", arg.span)
+                continue
+            target = tree.Variable(inner.span(parameter.span), inner.renamed[parameter.name])
+            body.append(tree.Let(arg.span, target, inner.visit(parameter.type), arg))
+        body += inner.visit(function.body)
+        return Inlined(span, function.name, tuple(body), inner.visit(function.returns))
 
     def type_name(self, node: tree.TypeName) -> Any:
         tag, _, name = node.base.rpartition(" ")
@@ -279,8 +337,8 @@ def _path_of(arg: Argument) -> tuple[str, ...] | None:
 
 
 def _declared(body: tree.Node) -> list[str]:
-    """The variables that a macro makes or changes."""
-    found = []
+    """The variables that a macro or a function makes or changes."""
+    found = [p.name for p in body.parameters] if isinstance(body, tree.Function) else []
     for node in walk(body):
         if isinstance(node, (tree.Assign, tree.Let, tree.ForMap, tree.ForRange)) and isinstance(
             node.target, tree.Variable

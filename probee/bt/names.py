@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from ..probes.provider import Provider, Site
 
 
+def shown(name: str) -> str:
+    """A variable's name as it was written: those of macros and functions carry their call's."""
+    return name[name.rindex("$") :]
+
+
 class Local:
     """One `$name` of one block. `type` is None while nothing was assigned to it; `fixed` by a declaration."""
 

@@ -190,3 +190,12 @@ def describe(type: CType) -> str:
     if isinstance(type, Str):
         return "string"
     return str(settle(type))
+
+
+def holds(room: CType | None, number: int | None) -> bool:
+    """True if a constant is a value of an integer type."""
+    if number is None or not isinstance(room, Int):
+        return False
+    return (
+        -(1 << room.bits - 1) <= number < 1 << room.bits - 1 if room.signed else 0 <= number < 1 << room.bits
+    )
