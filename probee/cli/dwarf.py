@@ -159,5 +159,5 @@ def _no_function(binary: Binary, name: str) -> ProbeeError:
     file = binary.need_dwarf().elf.path
     return TargetError(
         f"{name} is at {place.address:#x} of {binary.path}, but {file} has no debug information of it",
-        hint="it was compiled without -g, or written in assembly",
+        hint="it was compiled without -g or written in assembly, or the compiler left its place out",
     )

@@ -180,12 +180,17 @@ def _find_paths(query: Query, target: str) -> list[tuple[str, str]]:
             hint=f"{query.kind}:/path/of/file:NAME, or -p PID for all files that a process maps",
         )
     if "*" in target:
-        paths = [path for path in sorted(glob.glob(target)) if _is_elf(path)]
+        paths = _once([path for path in sorted(glob.glob(target)) if _is_elf(path)])
         if not paths and not query.sweeping:
             raise TargetError(f"no ELF file matches {target!r}")
         return [(path, path) for path in paths]
     path = find_binary(query.files, target)
     return [(target if "/" in target else path, path)]
+
+
+def _once(paths: list[str]) -> list[str]:
+    """Of several links to a file, as libraries have them, the first."""
+    return list({os.path.realpath(path): path for path in reversed(paths)}.values())[::-1]
 
 
 def _find_mapped(query: Query, target: str) -> list[tuple[str, str]]:

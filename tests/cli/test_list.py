@@ -165,7 +165,10 @@ def test_functions(capfd: pytest.CaptureFixture[str], cc: Callable[..., Path]) -
     listed = [f"uprobe:{path}:item_count", f"uprobe:{path}:item_each"]
     assert run(capfd, "list", f"uprobe:{path}:item*") == (0, listed, "")
     assert run(capfd, "list", f"u:{path}:item_count,u:{path}:item_each") == (0, listed, "")
-    assert run(capfd, "list", f"uprobe:{path.parent}/*:item_*") == (0, listed, "")
+    (path.parent / "link").symlink_to(path)
+    assert run(capfd, "list", f"uprobe:{path.parent}/t*:item_*") == (0, listed, "")
+    linked = [line.replace(str(path), f"{path.parent}/link") for line in listed]
+    assert run(capfd, "list", f"uprobe:{path.parent}/*:item_*") == (0, linked, "")
     assert run(capfd, "list", f"*:{path}:item_*") == (0, listed, "")
     assert {*listed, f"uprobe:{path}:main"} <= {*run(capfd, "list", f"uprobe:{path}")[1]}
     assert run(capfd, "list", f"uretprobe:{path}:main") == (0, [f"uretprobe:{path}:main"], "")
