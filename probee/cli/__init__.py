@@ -3,5 +3,9 @@
 main.py      which command it is; errors become one message and status 1
 trace.py     `probee -e PROGRAM`, `probee FILE`: run a script
 options.py   the options of that command
+list.py      `probee list`, `probee -l`: which probes there are; list_kernel.py, list_user.py: by kind
+listing.py   what those ask one another
+nm.py        `probee nm`: the functions of a binary; dwarf.py: `probee dwarf`, all about one of them
+binary.py    a binary as a person names it, with its debug information
 doctor.py    `probee doctor`: what this machine can trace, and why not
 """
