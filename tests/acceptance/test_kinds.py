@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.kernel
 
-SPIN = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
+SPIN = """from time import process_time as ran
+end = ran() + 0.5
+while ran() < end: pass
+print(ran())"""
 
 
 def maps(text: str) -> dict[str, int]:
@@ -32,8 +35,10 @@ def test_profile_samples_the_command_and_nothing_else(probee: Probee) -> None:
     script = "profile:hz:100 { @[pid, probe] = count(); @mine = count(); }"
     done = probee("-e", script, "-c", f"{sys.executable} -c '{SPIN}'")
     assert (done.returncode, done.stderr) == (0, "Attached 1 probe\n")
-    found = maps(done.stdout)
-    assert 40 <= found.pop("@mine") <= 90
+    ran, *rest = done.lines
+    found = maps("\n".join(rest))
+    # A hundred times for each second that the command ran; a slow machine may lose some of them.
+    assert 60 * float(ran) <= found.pop("@mine") <= 110 * float(ran) + 10
     assert len(found) == 1
     assert next(iter(found)).endswith(", profile:hz:100]")
 
@@ -42,9 +47,9 @@ def test_software_events(probee: Probee) -> None:
     script = "software:page-faults:1 { @faults = count(); } s:cpu:10000000 { @clock = count(); }"
     done = probee("-q", "-e", script, "-c", f"{sys.executable} -c '{SPIN}'")
     assert (done.returncode, done.stderr) == (0, "")
-    found = maps(done.stdout)
+    found = maps("\n".join(done.lines[1:]))
     assert found["@faults"] > 100
-    assert found["@clock"] >= 40
+    assert found["@clock"] >= 30
 
 
 def test_begin_and_end_run_in_the_order_of_the_script(probee: Probee) -> None:
