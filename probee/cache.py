@@ -30,7 +30,21 @@ _MOST = 256
 """Scripts that are kept; when there are more, the older half goes."""
 
 _ENDING = ".script"
-_COMPILER = ("base", "bt", "codegen", "ctype", "funcs", "ir", "probes", "elf", "arch", "isa", "btf", "spec")
+_COMPILER = (
+    "base",
+    "bt",
+    "codegen",
+    "ctype",
+    "funcs",
+    "ir",
+    "probes",
+    "usdt",
+    "elf",
+    "arch",
+    "isa",
+    "btf",
+    "spec",
+)
 
 
 class Cache:

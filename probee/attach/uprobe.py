@@ -1,4 +1,4 @@
-"""uprobe and uretprobe: a program at one place of a file's code.
+"""uprobe, uretprobe and usdt: a program at one place of a file's code.
 
 A program that was loaded for AttachType.TRACE_UPROBE_MULTI is attached by a link of that kind, any
 other by a perf event. A hit costs the same: on 6.18 on a virtual machine, 20,000 hits of one function,
@@ -42,7 +42,9 @@ def attach(link: UprobeLink, program: KernelProgram) -> Fds:
     try:
         if program.spec.expected_attach == AttachType.TRACE_UPROBE_MULTI:
             return _attach_multi(what, (link,), program)
-        event = open_uprobe(what, link.path, link.offset, ret=link.ret, pid=link.pid)
+        event = open_uprobe(
+            what, link.path, link.offset, ret=link.ret, pid=link.pid, semaphore=link.semaphore
+        )
         return attach_event(what, event, program.fd.number, link.cookie)
     except AttachError as error:
         _check_place(link)
@@ -77,6 +79,7 @@ def attach_together(links: Sequence[UprobeLink], program: KernelProgram) -> Fds:
 def _attach_multi(what: str, links: Sequence[UprobeLink], program: KernelProgram) -> Fds:
     first = links[0]
     cookies = [link.cookie for link in links] if any(link.cookie for link in links) else ()
+    semaphores = [link.semaphore for link in links] if any(link.semaphore for link in links) else ()
     result = try_uprobe_multi(
         program.fd.number,
         first.path,
@@ -84,6 +87,7 @@ def _attach_multi(what: str, links: Sequence[UprobeLink], program: KernelProgram
         ret=first.ret,
         pid=first.pid,
         cookies=cookies,
+        semaphores=semaphores,
     )
     if result < 0:
         raise AttachError(what, known_errno(-result), hint=explain_refusal(-result))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..base.source import Span
-    from ..probes.provider import Provider
+    from ..probes.provider import Provider, Site
     from .macros import Inlined
 
 _MOST_ROUNDS = 64
@@ -174,9 +174,12 @@ class Checker:
         info = self.maps.get(variable)
         return info is not None and bool(info.keyed)
 
+    @property
+    def sites(self) -> list[Site]:
+        return [s for group in self.action.sites for s in group] if self.action is not None else []
+
     def longest(self, what: str) -> int:
-        sites = [s for group in self.action.sites for s in group] if self.action is not None else []
-        return max((len(getattr(s, what).encode()) for s in sites), default=0)
+        return max((len(getattr(s, what).encode()) for s in self.sites), default=0)
 
     # ---- variables
 

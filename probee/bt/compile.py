@@ -125,7 +125,7 @@ class _Programs:
     ) -> None:
         """Make one program that serves all of `sites`, and their links."""
         name = f"{provider.name}_{len(self.programs) + 1}"
-        site = sites[0] if len(sites) == 1 else replace(sites[0], probe=point.text, function="")
+        site = _merge(point, sites)
         filtered = self.pid > 0 and provider.task and not provider.links_by_pid
         made = lower_program(self.checked, self.unit, probe, provider, site, name, filtered=filtered)
         self.functions.append(made)
@@ -153,7 +153,21 @@ def make_unit(checked: Checked, target: Target, options: Options) -> Unit:
 
 
 def _share(checked: Checked, probe: tree.Probe, sites: tuple[Site, ...]) -> list[tuple[Site, ...]]:
-    """Sites that one program can serve: all of them, unless it asks where it is."""
-    if checked.names[probe] & {"func", "probe", "args"}:
+    """Sites that one program can serve: all of them, unless it asks where it is or for what differs there."""
+    used = checked.names[probe]
+    if used & {"func", "args"}:
         return [(site,) for site in sites]
-    return [sites]
+    names = "probe" in used
+    arguments = any(name[:3] == "arg" and name[3:].isdigit() for name in used)
+    groups: dict[tuple[object, ...], list[Site]] = {}
+    for site in sites:
+        known = (site.probe if names else "", site.arguments if arguments else None)
+        groups.setdefault(known, []).append(site)
+    return [tuple(group) for group in groups.values()]
+
+
+def _merge(point: tree.AttachPoint, sites: tuple[Site, ...]) -> Site:
+    """The site that a program for all of `sites` is made for."""
+    first = sites[0]
+    same = all(site.probe == first.probe for site in sites)
+    return first if same else replace(first, probe=point.text, function="")

@@ -27,6 +27,7 @@
     system.py      rand ncpus numaid jiffies usermode curtask cgroup
     registers.py   arg0 … argN retval reg
     context.py     args
+    usdt.py        argN of probes that say where their arguments are
     place.py       func probe probetype
     predicates.py  is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err
     asserts.py     assert static_assert fail

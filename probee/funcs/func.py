@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..base.source import Span
     from ..ir.nodes import Value
-    from ..probes.provider import Provider
+    from ..probes.provider import Provider, Site
     from .emit import Emitter, Place
 
     F = TypeVar("F", bound="type[Func]")
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
         @property
         def contexts(self) -> list[tuple[Provider, Struct | None]]:
             """The kind of each place that the probe attaches to, and the record that it gives."""
+
+        @property
+        def sites(self) -> list[Site]:
+            """The places that the probe attaches to."""
 
         def error(self, message: str, span: Span, hint: str | None = None) -> None: ...
 

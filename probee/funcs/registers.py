@@ -35,9 +35,29 @@ class _Argument(Func):
                 message = f'The {self.name} builtin can not be used with "{provider.name}" probes'
                 to.error(message, call.span, "argN needs a probe at a function, such as uprobe")
                 break
-        return UINT64
+        return self._find_type(call, to)
+
+    def _find_type(self, call: CallSite, to: Checking) -> CType:
+        """By what probes say of their arguments, where they do; else of 64 bits without a sign."""
+        described = [(site, site.arguments) for site in to.sites if site.arguments is not None]
+        if not described:
+            return UINT64
+        from .usdt import find_trouble, merge_types
+
+        for site, arguments in described:
+            trouble = find_trouble(arguments, self._number)
+            if trouble is not None:
+                to.error(f"{self.name} of {site.probe} can't be read: {trouble}", call.span)
+                return UINT64
+        if len(described) < len(to.sites):
+            return UINT64
+        return merge_types([arguments[self._number] for _, arguments in described])
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
+        if to.site.arguments is not None:
+            from .usdt import read_argument
+
+            return read_argument(to, to.site.arguments[self._number])
         b, convention = to.b, to.provider.arguments
         if convention == "raw":
             return b.load(b.context(), U64, 8 * self._number)

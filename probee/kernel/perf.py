@@ -73,6 +73,16 @@ def pmu_bit(pmu: str, field: str) -> int:
     return 1 << int(text.removeprefix("config:"))
 
 
+def pmu_shift(pmu: str, field: str, since: str) -> int:
+    """The first `config` bit of a field of an event source ("config:32-63"), which Linux has `since`."""
+    text = read_text(f"{_PMUS}/{pmu}/format/{field}")
+    if text is None or not text.startswith("config:"):
+        raise FeatureError(
+            f"this kernel's event source {pmu!r} has no {field!r}, which Linux has since {since}"
+        )
+    return int(text.removeprefix("config:").partition("-")[0])
+
+
 def open_event(
     what: str,
     kind: int,
@@ -113,17 +123,28 @@ def try_event(
     return perf_event_open(attr, pid, cpu, PERF_FLAG_FD_CLOEXEC)
 
 
-def open_uprobe(what: str, path: str, offset: int, *, ret: bool, pid: int = 0) -> Fd:
-    """The event of one place in a file's code. `pid` 0 is every process. Raises AttachError.
+def open_uprobe(what: str, path: str, offset: int, *, ret: bool, pid: int = 0, semaphore: int = 0) -> Fd:
+    """The event of one place in a file's code. `pid` 0 is every process. Raises AttachError, FeatureError.
+
+    `semaphore` is the place of a count in the file that is above 0 while the event is open; 0 is none.
 
     With a pid, the event is of the process's memory: every thread hits it, those there are and those to
     come, and also what the process has mapped only later, after an exec.
     """
     name = bytearray(os.fsencode(path) + b"\0")
+    config = pmu_bit("uprobe", "retprobe") if ret else 0
+    if semaphore >> 32:
+        raise FeatureError(
+            f"{what}: a semaphore past 4 GiB of its file needs uprobe_multi, which Linux has since 6.6"
+        )
+    if semaphore:
+        # Since Linux commit a6ca88b241d5 ("trace_uprobe: support reference counter in fd-based uprobe") (in
+        # v4.20).
+        config |= semaphore << pmu_shift("uprobe", "ref_ctr_offset", "4.20")
     return open_event(
         what,
         pmu_type("uprobe"),
-        pmu_bit("uprobe", "retprobe") if ret else 0,
+        config,
         pid=pid or _ALL_PROCESSES,
         cpu=_ANY_CPU if pid else online_cpus()[0],  # where it is counted; it fires on every CPU
         config1=address(name),
@@ -210,14 +231,17 @@ def try_uprobe_multi(
     ret: bool = False,
     pid: int = 0,
     cookies: Sequence[int] = (),
+    semaphores: Sequence[int] = (),
 ) -> int:
     """Link a program to many places of a file at once: a file descriptor, or -errno.
 
-    The program must have been loaded for AttachType.TRACE_UPROBE_MULTI.
+    `semaphores`: for each place, that of its count in the file, or 0; empty where no place has one. The
+    program must have been loaded for AttachType.TRACE_UPROBE_MULTI.
     """
     name = bytearray(os.fsencode(path) + b"\0")
     places = bytearray(struct.pack(f"={len(offsets)}Q", *offsets))
     values = bytearray(struct.pack(f"={len(cookies)}Q", *cookies))
+    counts = bytearray(struct.pack(f"={len(semaphores)}Q", *semaphores))
     attr = _UPROBE_MULTI.pack(
         program,
         0,
@@ -225,7 +249,7 @@ def try_uprobe_multi(
         0,
         address(name),
         address(places),
-        0,
+        address(counts),
         address(values),
         len(offsets),
         BPF_F_UPROBE_MULTI_RETURN if ret else 0,

@@ -5,6 +5,7 @@
     interval.py       a timer on one CPU
     perf.py           profile, software, hardware: every so many times that something happens
     uprobe.py         uprobe, uretprobe: functions of programs and libraries
+    usdt.py           usdt: marks that programs and libraries carry
     kprobe.py         kprobe, kretprobe: functions of the kernel
     tracepoint.py     tracepoint: places in the kernel that were made to be traced
     rawtracepoint.py  rawtracepoint: the same, with the kernel's own arguments
@@ -52,13 +53,15 @@ _MODULES = {
     "u": "uprobe",
     "uretprobe": "uprobe",
     "ur": "uprobe",
+    "usdt": "usdt",
+    "U": "usdt",
 }
 
 _SHORT = 2
 """Letters of the longest short form. `u` is uprobe, `U` is usdt."""
 
 _LATER = """
-usdt U fentry f kfunc fexit fr kretfunc iter it
+fentry f kfunc fexit fr kretfunc iter it
 """
 LATER = frozenset(_LATER.split())
 """Spellings of the language's other probe kinds, which this version does not have."""

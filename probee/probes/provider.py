@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..spec.abi import ProgType
     from ..spec.bundle import Link
     from ..spec.target import Names, Target
+    from ..usdt.args import Arg
 
 
 @record
@@ -31,12 +32,16 @@ class Point:
 @record
 class Site:
     """One place to attach to: its full name, the traced function's name ("" = none), the link, whose
-    `program` is still empty, and the record that `args` is there (None = none)."""
+    `program` is still empty, and the record that `args` is there (None = none).
+
+    `arguments`: where each argN is, at a probe that tells; None: where its kind says.
+    """
 
     probe: str
     function: str
     link: Link
     context: Struct | None = None
+    arguments: tuple[Arg, ...] | None = None
 
 
 class Provider:

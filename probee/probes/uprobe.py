@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|\d{1,20}")
 
 
-class _Uprobe(Provider):
+class Uprobe(Provider):
+    """A place in the code of a file."""
+
     arguments = "user"
     function = True
     task = True
@@ -46,7 +48,7 @@ class _Uprobe(Provider):
         if len(point.args) != 2 or not all(point.args):
             raise self.misspelled(point, f"expected {self.name}:PATH:FUNCTION, got {point.text!r}")
         file, where = point.args
-        path = _find_file(point, target, file)
+        path = find_file("uprobe", point, target, file)
         assert target.files is not None
         try:
             elf = target.files.open_elf(path)
@@ -80,11 +82,12 @@ class _Uprobe(Provider):
         return Site(probe, function, link)
 
 
-def _find_file(point: Point, target: Target, file: str) -> str:
+def find_file(kind: str, point: Point, target: Target, file: str) -> str:
+    """The absolute path of the `file` that an attach point names. Raises TargetError."""
     path = target.files.find_program(file) if target.files is not None else None
     if path is None:
         raise TargetError(
-            f"uprobe target file {file!r} does not exist or is not executable",
+            f"{kind} target file {file!r} does not exist or is not executable",
             span=point.span,
             hint=None if "/" in file else "give the path, or a library's short name such as libc",
         )
@@ -103,4 +106,4 @@ def _match_functions(elf: Elf, glob: str) -> list[tuple[str, str, int]]:
     return [(name, name, offset) for offset, name in sorted(places.items(), key=lambda place: place[1])]
 
 
-PROVIDERS = (_Uprobe("uprobe", "u", returns=False), _Uprobe("uretprobe", "ur", returns=True))
+PROVIDERS = (Uprobe("uprobe", "u", returns=False), Uprobe("uretprobe", "ur", returns=True))

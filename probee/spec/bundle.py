@@ -150,7 +150,8 @@ class Special:
 class UprobeLink:
     """A probe in a file's code. `offset` is in the file, `pid` 0 means every process.
 
-    `ret`: at the function's return.
+    `ret`: at the function's return. `semaphore`: where in the file the 16-bit count is that the kernel keeps
+    above 0, in the memory of every process that is traced, as long as the probe is live; 0 is none.
     """
 
     program: str
@@ -161,6 +162,7 @@ class UprobeLink:
     cookie: int = 0
     probe: str = ""
     span: Span | None = None
+    semaphore: int = 0
 
 
 @record

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 
+from ..arch import find_by_elf_machine
 from ..base.bits import signed, unsigned
 from ..base.record import record, replace
-from ..elf.consts import EM, name_of
+from ..elf.consts import EM, ET, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Arg:
     REGISTER     `size` bytes of `register`, from bit `shift` on (8 for %ah)
     MEMORY       `size` bytes at `register` + `index` × `scale` + `displacement` + address of `symbol`;
                  of the index register the low `index_size` bytes count, with a sign where `index_signed`
-    CONSTANT     `value` + address of `symbol`
+    CONSTANT     `value` + address of `symbol` + `register`, which only `place_symbol` sets
     UNSUPPORTED  nothing that a tracer can read: `reason` says why
 
     Registers are named as in `arch.Arch`; "" is none, as it is for symbols. Where `is_float`, the bytes are
@@ -103,6 +104,27 @@ def find_address(elf: Elf, arg: Arg) -> int | None:
     if len(values) != 1:
         return None
     return values.pop() + (arg.value if arg.kind == Kind.CONSTANT else arg.displacement)
+
+
+def place_symbol(elf: Elf, arg: Arg, location: int) -> Arg:
+    """`arg`, of a probe at `location` of `elf`, with a number in place of its symbol.
+
+    What moves with the program is told by the distance from the instruction pointer, which is the `register`
+    then, also of a CONSTANT. UNSUPPORTED when there is no such symbol, or more than one.
+    """
+    if not arg.symbol or arg.kind == Kind.UNSUPPORTED:
+        return arg
+    address = find_address(elf, arg)
+    if address is None:
+        return refuse(arg, f"the address of {arg.symbol} is not known")
+    moves = elf.header.type == ET.DYN
+    if moves and arg.register:
+        return refuse(arg, f"operand {arg.text.partition('@')[2]}: {arg.symbol} moves with the program")
+    register = find_by_elf_machine(elf.machine).instruction_pointer if moves else arg.register
+    number = address - location if moves else address
+    if arg.kind == Kind.CONSTANT:
+        return replace(arg, symbol="", register=register, value=number)
+    return replace(arg, symbol="", register=register, displacement=number)
 
 
 # For the syntaxes

@@ -10,10 +10,10 @@ from builders.elf import ElfBuilder
 from probee.arch import find_by_elf_machine
 from probee.base.errors import FormatError
 from probee.base.record import fields
-from probee.elf.consts import EM
+from probee.elf.consts import EM, ET
 from probee.elf.file import Elf
 from probee.usdt import aarch64, x86
-from probee.usdt.args import Arg, Kind, find_address, parse_args
+from probee.usdt.args import Arg, Kind, find_address, parse_args, place_symbol
 
 ELVES = {
     machine: Elf(ElfBuilder(machine=machine).build(), "x") for machine in (EM.X86_64, EM.AARCH64, EM.S390)
@@ -225,3 +225,44 @@ def test_find_address() -> None:
     assert found == [0x1018, 0x1014]
     for arg in parse_args("8@twice(%rip) 8@none 8@imported 8@%rax", elf):
         assert find_address(elf, arg) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "type", "said_of_it"),
+    [
+        ("8@4+table(%rip)", ET.DYN, row(size=8, register="ip", displacement=0x1014 - 0x800)),
+        ("8@4+table(%rip)", ET.EXEC, row(size=8, displacement=0x1014)),
+        ("8@table(,%rax,8)", ET.DYN, row(size=8, register="ip", displacement=0x810, index="ax", scale=8)),
+        ("8@table(%rax)", ET.EXEC, row(size=8, register="ax", displacement=0x1010)),
+        ("8@$table-1", ET.DYN, row(size=8, register="ip", value=0x100F - 0x800)),
+        ("8@$table-1", ET.EXEC, row(size=8, value=0x100F)),
+        ("8@8(%rax)", ET.DYN, row(size=8, register="ax", displacement=8)),
+        ("8@%fs:table", ET.DYN, row(size=8, reason="memory of segment fs, which is the thread's own")),
+    ],
+)
+def test_place_symbol(text: str, type: int, said_of_it: dict[str, object]) -> None:
+    built = ElfBuilder(type=type)
+    built.section(".data", data=bytes(64), address=0x1000)
+    built.symbol("table", 0x1010, section=".data")
+    elf = Elf(built.build(), "x")
+    (arg,) = parse_args(text, elf)
+    placed = place_symbol(elf, arg, 0x800)
+    assert said(placed) == said_of_it
+    assert (placed.kind, placed.text) == (arg.kind, arg.text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("8@table(%rax)", "operand table(%rax): table moves with the program"),
+        ("8@none(%rip)", "the address of none is not known"),
+        ("8@$none", "the address of none is not known"),
+    ],
+)
+def test_symbols_that_have_no_place(text: str, reason: str) -> None:
+    built = ElfBuilder()
+    built.section(".data", data=bytes(64), address=0x1000)
+    built.symbol("table", 0x1010, section=".data")
+    elf = Elf(built.build(), "x")
+    placed = place_symbol(elf, *parse_args(text, elf), 0x800)
+    assert (placed.kind, placed.reason) == (Kind.UNSUPPORTED, reason)
