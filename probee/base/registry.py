@@ -27,6 +27,9 @@ else:
 _FAR = 100
 """The distance of names that only contain what was looked for."""
 
+_MOST_WORK = 2_000_000
+"""Pairs of characters that are compared at most for a hint, which takes a second; then it is given up."""
+
 
 class Registry(Typed[T]):
     """A table of `kind` things by name, filled by modules of `package` when first asked for."""
@@ -55,11 +58,15 @@ class Registry(Typed[T]):
 
 
 def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """Up to `most` of `known` that look like `name`, the nearest first."""
-    lowered = name.lower()
+    """Up to `most` of `known` that look like `name`, the nearest first; in bounded time."""
+    lowered, limit = name.lower(), max(len(name) // 3, 1)
     scored = []
+    left = _MOST_WORK
     for other in known:
-        distance = _distance(lowered, other.lower(), max(len(name) // 3, 1))
+        distance = None
+        if abs(len(other) - len(name)) <= limit:
+            left -= len(name) * len(other)
+            distance = _distance(lowered, other.lower(), limit) if left >= 0 else None
         if distance is not None:
             scored.append((distance, abs(len(other) - len(name)), other))
         elif len(name) >= 4 and lowered in other.lower():
@@ -69,8 +76,6 @@ def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
 
 def _distance(a: str, b: str, limit: int) -> int | None:
     """Edit distance (with transpositions) of two strings, None past `limit`."""
-    if abs(len(a) - len(b)) > limit:
-        return None
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
