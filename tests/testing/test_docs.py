@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from probee.testing.triggers import Trigger
 from programs import ROOT
 
@@ -24,13 +26,20 @@ def _blocks(language: str) -> list[str]:
 
 
 def test_the_page_has_three_examples() -> None:
-    assert [len(_blocks(kind)) for kind in ("python", "bpftrace", "sh", "text")] == [2, 1, 1, 1]
+    assert [len(_blocks(kind)) for kind in ("python", "bpftrace", "sh", "text")] == [3, 1, 1, 1]
     assert re.findall(r"^## (\d)", PAGE, re.MULTILINE) == ["1", "2", "3"]
 
 
-def test_the_first_example() -> None:
-    done = subprocess.run([sys.executable, "-c", _blocks("python")[0]], env=ENV, check=False)
+@pytest.mark.parametrize("number", [0, 2])
+def test_programs(number: int) -> None:
+    done = subprocess.run([sys.executable, "-c", _blocks("python")[number]], env=ENV, check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.kernel
+def test_the_same_program_in_the_kernel() -> None:
+    text = _blocks("python")[2].replace("probee.vm.machine", "probee.kernel.machine").replace("Vm", "Kernel")
+    assert subprocess.run([sys.executable, "-c", text], env=ENV, check=False).returncode == 0
 
 
 def test_the_pytest(tmp_path: Path) -> None:
