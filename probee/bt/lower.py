@@ -23,7 +23,7 @@ from ..ir.types import U64
 from . import tree
 from .lower_expr import has_effect, lower_binary, lower_value
 from .lower_functions import lower_return
-from .lower_loops import lower_jump, lower_range, lower_unroll, lower_while
+from .lower_loops import count_loops, lower_jump, lower_range, lower_unroll, lower_while
 from .lower_maps import assign_map, compound_map, increment_map
 from .lower_memory import key_of, lower_into
 from .walk import next_if, walk
@@ -52,6 +52,7 @@ class Lowerer(Emitter):
         self.types = checked.types
         self.loops: list[Loop] = []  # those around the statement at hand
         self.returns: list[Return] = []  # functions of one's own around it
+        self.loop_count = 1  # in the whole program
         self.cost = 0  # instructions that loops of the block at hand come to (see lower_loops)
         self._memory: dict[Local, Value] = {}
 
@@ -131,6 +132,7 @@ def lower_program(
     once; which that is stands in the globals, so that the code is the same for every process."""
     b = Builder(name, probe.span)
     s = Lowerer(checked, unit, b, provider, site)
+    s.loop_count = count_loops(probe.body)
     if filtered:
         own = b.op("lshr", b.call("get_current_pid_tgid"), 32)
         _leave_unless(s, b.compare("eq", own, b.load(b.global_(GLOBALS, unit.traced_pid()), U64)))

@@ -75,7 +75,8 @@ class Rounds:
         b = self.s.b
         b.span = self.span
         own = self.s.cost + self._count()
-        budget = _BUDGETS[min(len(self.s.loops), len(_BUDGETS) - 1)]
+        # Ways out of one loop still wait while the next one is walked: they share what may wait.
+        budget = _BUDGETS[min(len(self.s.loops), len(_BUDGETS) - 1)] // self.s.loop_count
         limit = max(budget // own, _FEWEST)
         if self.by_kernel:
             spent = b.new_block()
@@ -104,6 +105,11 @@ class Rounds:
         b.place(spent)
         self.s.count("loop_limit")
         b.jump(self.done)
+
+
+def count_loops(body: tuple[tree.Stmt, ...]) -> int:
+    """The loops of a program, at least 1."""
+    return max(sum(isinstance(node, (tree.While, tree.ForRange)) for node in walk(body)), 1)
 
 
 def _hide(s: Lowerer, node: tree.While | tree.ForRange) -> None:

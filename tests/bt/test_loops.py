@@ -65,6 +65,16 @@ def test_a_loop_over_a_number_that_is_not_known_is_bounded() -> None:
     assert script.counter("loop_limit") == 1
 
 
+@pytest.mark.kernel
+def test_bounded_loops_share_what_a_verifier_follows() -> None:
+    """One after the other, and within one another: none is refused, whatever they come to."""
+    text = """begin { @n = 20000; for $i : 0..@n { @s += $i; } $k = 0;
+        while ($k < 500) { $k++; for $j : 0..20 { if $j == 5 { continue; } @c[$j & 1] = count(); } } }"""
+    script = Script(text, target=live_target(loops=False))
+    check_agreement(script)
+    assert script.counter("loop_limit") >= 2
+
+
 def test_may_goto_ends_loops() -> None:
     from probee.ir.interp import run
 
