@@ -19,6 +19,7 @@ from probee.isa.ebpf import Insn, decode, encode
 from probee.kernel.machine import Kernel
 from probee.spec.abi import MapType, ProgType
 from probee.spec.bundle import Map, Program, Relocation
+from programs import ROOT
 
 from .bpf_conformance_plugin import run
 
@@ -145,8 +146,9 @@ def test_programs_with_reserved_fields_set_are_refused() -> None:
 def test_the_plugins_protocol() -> None:
     program = "bf 10 00 00 00 00 00 00  71 00 01 00 00 00 00 00  95 00 00 00 00 00 00 00\n"
     command = [sys.executable, str(PLUGIN), "aa bb cc", "--interpret"]
-    done = subprocess.run(command, input=program, capture_output=True, text=True, check=False)
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, input=program, capture_output=True, text=True, env=env, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "bb\n", "")
-    done = subprocess.run(command, input="ff", capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input="ff", capture_output=True, text=True, env=env, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert "expected 8 bytes, got 1" in done.stderr
