@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from builders.scripts import Script, evaluate, registers
@@ -241,5 +241,9 @@ _WORDS = st.integers(-(1 << 63), (1 << 63) - 1)
 @settings(max_examples=60, deadline=None)
 @given(_TREES, st.tuples(_WORDS, _WORDS))
 def test_arithmetic_is_that_of_64_bits(tree: Any, args: tuple[int, int]) -> None:
-    script = Script(f"uprobe:program:main {{ print((int64)({_text(tree)})); }}")
+    try:
+        script = Script(f"uprobe:program:main {{ print((int64)({_text(tree)})); }}")
+    except SourceError as error:
+        assume("by zero" not in error.message)  # a constant divided by the constant 0 is refused
+        raise
     assert script.run(0, registers(*args)).values() == [_python(tree, args)]
