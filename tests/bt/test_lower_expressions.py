@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from builders.scripts import Script, evaluate, registers
+from probee.base.errors import SourceError
 
 _ALL = (1 << 64) - 1
 
