@@ -108,10 +108,10 @@ class Cache:
                 os.unlink(path)
 
 
-def make_key(source: Source, params: tuple[str, ...], pid: int, target: Target) -> Key:
+def make_key(source: Source, params: tuple[str, ...], pid: int, target: Target, unsafe: bool = False) -> Key:
     """All that a bundle depends on but files: whether there is a `pid` matters, which one does not."""
     facts = (target.release, target.machine, target.cpus, target.isa, tuple(sorted(target.features)))
-    return (source.name, source.text, params, pid > 0, facts, _fingerprint())
+    return (source.name, source.text, params, pid > 0, unsafe, facts, _fingerprint())
 
 
 def _fingerprint() -> tuple[int, ...]:

@@ -91,11 +91,18 @@ def cache_folder() -> str:
 
 
 def compile_source(
-    source: Source, target: Target, *, params: tuple[str, ...] = (), pid: int = 0, dump: Dump | None = None
+    source: Source,
+    target: Target,
+    *,
+    params: tuple[str, ...] = (),
+    pid: int = 0,
+    unsafe: bool = False,
+    dump: Dump | None = None,
 ) -> Compiled:
     """Compile a script for `target`, or take what an earlier run made of the same.
 
-    `pid`: see that process only. With `dump`, it is always compiled. Raises SourceError, TargetError.
+    `pid`: see that process only. `unsafe`: functions that change the system are allowed. With `dump`, it is
+    always compiled. Raises SourceError, TargetError.
     """
     from .cache import Cache, make_key
     from .kernel.files import LiveFiles
@@ -103,23 +110,23 @@ def compile_source(
 
     files, names = target.files, target.names
     if dump is not None or not isinstance(files, LiveFiles) or not isinstance(names, LiveNames):
-        return _compile(source, target, params, pid, dump)
+        return _compile(source, target, params, pid, unsafe, dump)
     cache = Cache(os.path.join(cache_folder(), "scripts"))
-    key = make_key(source, params, pid, target)
+    key = make_key(source, params, pid, target, unsafe)
     compiled = cache.find(key, pid, lambda evidence: files.holds(evidence[0]) and names.holds(evidence[1]))
     if compiled is None:
-        compiled = _compile(source, target, params, pid, None)
+        compiled = _compile(source, target, params, pid, unsafe, None)
         # The key anew: by now Python may have written the compiler's own bytecode, which the key tells of.
-        cache.keep(make_key(source, params, pid, target), (files.evidence, names.evidence), compiled)
+        cache.keep(make_key(source, params, pid, target, unsafe), (files.evidence, names.evidence), compiled)
     return compiled
 
 
 def _compile(
-    source: Source, target: Target, params: tuple[str, ...], pid: int, dump: Dump | None
+    source: Source, target: Target, params: tuple[str, ...], pid: int, unsafe: bool, dump: Dump | None
 ) -> Compiled:
     from .bt.compile import compile_script
 
-    return compile_script(source, target, params=params, pid=pid, dump=dump)
+    return compile_script(source, target, params=params, pid=pid, unsafe=unsafe, dump=dump)
 
 
 class Session:

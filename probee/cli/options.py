@@ -10,6 +10,7 @@ USAGE:
     probee [options] FILE [ARG ...]
     probee [options] -e 'PROGRAM' [ARG ...]
     probee [options] -              (the program comes from standard input)
+    probee --vm [options] FILE      (on a BPF machine in Python, without root)
     probee COMMAND                  (doctor, demo, list, nm, dwarf, asm, disasm, cbpf)
 
 OPTIONS:
@@ -23,6 +24,7 @@ OPTIONS:
     -v             show the verifier's log, and more
     -d STAGE       print a stage of the compiler and stop: ast, ir, asm, all
     --dry-run      compile and load, attach nothing
+    --unsafe       allow functions that change the traced system, such as system()
     --test         run the program's test: probes, and nothing else
     --bench        run the program's bench: probes, and nothing else
     -h, --help     this text
@@ -54,6 +56,7 @@ _FLAGS = {
     "-h": "--help",
     "-V": "--version",
     "--dry-run": "--dry-run",
+    "--unsafe": "--unsafe",
     "--test": "--test",
     "--bench": "--bench",
     "--no-warnings": "--no-warnings",
@@ -75,6 +78,7 @@ class Options:
     warnings: bool = True
     stage: str = ""
     dry_run: bool = False
+    unsafe: bool = False
     mode: str = ""
     listing: bool = False
     help: bool = False
@@ -98,6 +102,7 @@ def parse_options(arguments: list[str]) -> Options:
         warnings="--no-warnings" not in given,
         stage=_one_of("-d", given["-d"], STAGES) if "-d" in given else "",
         dry_run="--dry-run" in given,
+        unsafe="--unsafe" in given,
         mode=_mode(given),
         listing="-l" in given,
         help="-h" in given,

@@ -29,7 +29,9 @@ def show_stages(source: Source, params: tuple[str, ...], options: Options) -> No
 
             _print(f"ir, {stage}", made.name, print_function(made, spans=True))
 
-    compiled = compile_source(source, survey_system(), params=params, pid=options.pid, dump=dump)
+    compiled = compile_source(
+        source, survey_system(), params=params, pid=options.pid, unsafe=options.unsafe, dump=dump
+    )
     if wanted in ("asm", "all"):
         for program in compiled.bundle.programs:
             _print("asm", program.name, render_code(program))

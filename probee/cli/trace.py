@@ -89,7 +89,7 @@ def _trace(source: Source, params: tuple[str, ...], options: Options) -> int:
     _check_pid(options.pid, target)
     with _Files(options) as files, _Command(options.command) as command:
         pid = options.pid or command.pid
-        compiled = compile_source(source, target, params=params, pid=pid)
+        compiled = compile_source(source, target, params=params, pid=pid, unsafe=options.unsafe)
         if options.warnings:
             for warning in compiled.warnings:
                 files.err.write(warning.render().encode("utf-8", "backslashreplace") + b"\n")

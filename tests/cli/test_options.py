@@ -24,6 +24,7 @@ from probee.cli.options import Options, parse_options
         (["-c", "sleep 1", "a"], Options(command="sleep 1", words=("a",))),
         (["-d", "asm", "a"], Options(stage="asm", words=("a",))),
         (["-e", "", "--no-warnings"], Options(program="", warnings=False)),
+        (["--unsafe", "a.bt"], Options(unsafe=True, words=("a.bt",))),
         (["--help"], Options(help=True)),
         (["-V"], Options(version=True)),
     ],
