@@ -2,13 +2,15 @@
 
 The form is Python's `marshal` of nested tuples: every record of the spec, the types and the spans is a
 tuple of its class's name and its fields. It is read only by the same Python and the same probee that
-wrote it (both are in the first item), and only from files that nobody else can write.
+wrote it (both are in the first item), and only from files that nobody else can write. A checksum stands
+before it.
 """
 
 from __future__ import annotations
 
 import marshal
 import sys
+from binascii import crc32
 
 from ..base import source
 from ..base.errors import InternalError
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 _MODULES = (types, values, bundle, source)
 _ENUMS = (abi.ProgType, abi.AttachType, abi.MapType)
+_SUM = 4
+"""Bytes of the checksum that stands first."""
+
 _RECORD, _TUPLE, _SOURCE, _SPAN, _ENUM = range(5)
 
 
@@ -30,13 +35,17 @@ def encode_stored(version: str, value: Any) -> bytes:
     sources: dict[int, Any] = {}
     body = _pack(value, sources)
     texts = tuple([(s.name, s.text) for s in sources.values()])
-    return marshal.dumps(((version, sys.version), texts, body))
+    data = marshal.dumps(((version, sys.version), texts, body))
+    return crc32(data).to_bytes(_SUM, "little") + data
 
 
 def parse_stored(version: str, data: bytes) -> Any | None:
     """What `encode_stored` was given; None for what another version wrote, or what is damaged."""
+    # `marshal` believes every length that it reads, so it is only given what was written.
+    if crc32(data[_SUM:]) != int.from_bytes(data[:_SUM], "little"):
+        return None
     try:
-        mark, texts, body = marshal.loads(data)
+        mark, texts, body = marshal.loads(data[_SUM:])
         if mark != (version, sys.version):
             return None
         return _unpack(body, [source.Source(name, text) for name, text in texts])
