@@ -201,10 +201,17 @@ def render_shape(template: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda m: m[1].upper(), template)
 
 
+def _integer(text: str) -> int:
+    try:
+        return parse_integer(text)
+    except ValueError:  # the table's patterns let more through than numbers
+        raise _LineError(f"expected a number, got {text!r}", text) from None
+
+
 def _read_number(text: str, bits: int) -> int:
     """A number in a field of `bits`. Decimal ones are signed, hexadecimal ones may be the bit pattern."""
     clean = text.replace(" ", "").replace("\t", "").removeprefix("+")
-    value = parse_integer(clean)
+    value = _integer(clean)
     top = 1 << bits if "x" in clean.lower() or bits == 64 else 1 << bits - 1
     if not -(1 << bits - 1) <= value < top:
         raise _LineError(f"expected a number of {bits} bits, got {text.strip()}", text.strip())
@@ -213,7 +220,7 @@ def _read_number(text: str, bits: int) -> int:
 
 def _read_raw(texts: tuple[str, ...]) -> Insn:
     """An instruction by its fields: code dst src off imm."""
-    values = [parse_integer(text) for text in texts]
+    values = [_integer(text) for text in texts]
     imm = (0, (1 << 64) - 1) if values[0] == LDDW else (-(1 << 31), (1 << 31) - 1)
     limits = ((0, 255), (0, 15), (0, 15), (-(1 << 15), (1 << 15) - 1), imm)
     for text, value, (low, high) in zip(texts, values, limits, strict=True):
@@ -303,7 +310,7 @@ class _Assembler:
 
     def read_hole(self, hole: str, text: str) -> int:
         if hole in ("dst", "src", "wdst", "wsrc"):
-            return parse_integer(text)
+            return _integer(text)
         if hole in ("off", "fdidx"):
             digits = text.removeprefix("btf[").removesuffix("]")
             return _read_number(digits, 16) if digits else 0
@@ -349,16 +356,16 @@ class _Assembler:
 
     def read_pseudo(self, hole: str, text: str) -> int:
         inside, _, rest = text.partition("]")
-        high = parse_integer(rest.rpartition("+")[2] or "0") if "+" in rest else 0
+        high = _integer(rest.rpartition("+")[2] or "0") if "+" in rest else 0
         if hole == "func":
-            if inside[0] not in "+-":
+            if inside[:1] not in ("+", "-"):
                 self.refer("imm", inside, high)
                 return 0
             low = _read_number(inside, 32)
         elif inside.startswith(("fd:", "idx:", "id:")):
             number, _, fd = inside.partition(":")[2].partition(" fd:")
-            low = _read_number(number.split()[0], 32)
-            high = parse_integer(fd) if fd else high
+            low = _read_number(number.partition(" ")[0], 32)  # a name may follow
+            high = _integer(fd) if fd else high
         else:
             found = self.resolve("map", inside) if self.resolve is not None else None
             if found is None:

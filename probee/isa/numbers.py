@@ -10,6 +10,7 @@ def parse_integer(text: str) -> int:
     """The number `text`: decimal, or hexadecimal with `0x`, perhaps with a sign before it.
 
     Of one with more digits than any field has room for, only so many are read that it is too large still.
+    Raises ValueError for what is no number.
     """
     sign = text[:1] if text[:1] in ("+", "-") else ""
     digits = text[len(sign) :]

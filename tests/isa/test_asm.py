@@ -148,3 +148,21 @@ def test_all_errors_are_reported_in_order() -> None:
     with pytest.raises(SourceError) as caught:
         assemble("goto gone\nbogus\nexit\nr1 ~ 2")
     assert [d.span.line for d in caught.value.diagnostics if d.span] == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "r1 = map[fd:3map[fd:3]",
+        "r1 = map[fd:x]",
+        "r1 = map[fd:]",
+        "r1 = map[fd: 4]",
+        "r1 = map[idx:z][0]+1",
+        "r1 = map[fd:3][0]+x",
+        "r1 = map[]",
+    ],
+)
+def test_malformed_maps_are_errors_with_a_place(text: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        assemble(text)
+    assert caught.value.render().startswith("<asm>:1:")
