@@ -24,7 +24,7 @@ PAGE = (ROOT / "docs/tutorial.md").read_text()
 COMMANDS = re.findall(r"```sh\n(.+?)```", PAGE, re.DOTALL)
 PROGRAMS = re.findall(r"```python\n(.+?)```", PAGE, re.DOTALL)
 
-ROW = r"^\[.+?[\])] +\d+ \|@+ *\|$"
+ROW = r"^\[.+?[\])] +\d+ \|@* *\|$"
 SEEN = [
     r"^hello from \S+, user 0$",
     r"^fopen: /etc/passwd$",
