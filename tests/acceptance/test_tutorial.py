@@ -25,15 +25,16 @@ COMMANDS = re.findall(r"```sh\n(.+?)```", PAGE, re.DOTALL)
 PROGRAMS = re.findall(r"```python\n(.+?)```", PAGE, re.DOTALL)
 
 ROW = r"^\[.+?[\])] +\d+ \|@* *\|$"
+HISTOGRAM = rf"(?:{ROW}\n)*" + r"^\[.+?[\])] +\d+ \|@{52}\|$"  # whole rows, down to the fullest
 SEEN = [
     r"^hello from \S+, user 0$",
     r"^fopen: /etc/passwd$",
     r"^@asked\[\w+\]: \d+$",
     r"^@unset: \d+$",
     r"^\d{4,} bytes at once$",
-    r"^@bytes: ?\n" + ROW,
+    r"^@bytes: ?\n" + HISTOGRAM,
     r"^@bytes: ?\n(?s:.+?)" + r"^\[20, 40\) +\d+ \|@* *\|$",
-    r"^@ns: ?\n" + ROW,
+    r"^@ns: ?\n" + HISTOGRAM,
     r"^@all: \{ \.count = \d+, \.average = \d+, \.total = \d+ \}$",
     r"^\d\d:\d\d:\d\d @calls: \d+$",
 ]
