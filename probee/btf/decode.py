@@ -6,8 +6,21 @@ struct are decoded when they are asked for, so that recursive types and a kernel
 
 from __future__ import annotations
 
-from ..ctype.members import strip_typedefs
-from ..ctype.types import BOOL, VOID, Array, Enum, Float, Func, Int, LazyStruct, Member, Ptr, Typedef, Void
+from ..ctype.types import (
+    BOOL,
+    VOID,
+    Array,
+    Enum,
+    Float,
+    Func,
+    Int,
+    LazyStruct,
+    Member,
+    Ptr,
+    Typedef,
+    Void,
+    strip_typedefs,
+)
 from .consts import IntEncoding, Kind
 
 TYPE_CHECKING = False

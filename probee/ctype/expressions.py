@@ -222,8 +222,7 @@ def _negated(operator: str, value: Value) -> Value:
 
 
 def _cast(value: Value, type: CType, at: Token) -> Value:
-    from .members import strip_typedefs
-    from .types import Bool, Enum, Ptr
+    from .types import Bool, Enum, Ptr, strip_typedefs
 
     bare = strip_typedefs(type)
     if isinstance(bare, Bool):

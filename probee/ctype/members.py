@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from .types import Array, CType, Member, Struct, Typedef
+from .types import Array, CType, Member, Struct, strip_typedefs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-
-def strip_typedefs(type: CType) -> CType:
-    """What a type is under its typedefs."""
-    while isinstance(type, Typedef):
-        type = type.to
-    return type
 
 
 def find_member(struct: Struct, name: str) -> tuple[int, Member] | None:

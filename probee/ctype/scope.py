@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from .layout import Abi
-from .members import strip_typedefs
 from .specifiers import well_known
-from .types import INT32, INT64, UINT32, UINT64, Array, CType, Enum, Func, Int, LazyStruct, Struct
+from .types import (
+    INT32,
+    INT64,
+    UINT32,
+    UINT64,
+    Array,
+    CType,
+    Enum,
+    Func,
+    Int,
+    LazyStruct,
+    Struct,
+    strip_typedefs,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

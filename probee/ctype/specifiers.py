@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .layout import Abi
-from .members import strip_typedefs
 from .tokens import source_error
 from .types import (
     BOOL,
@@ -13,6 +12,7 @@ from .types import (
     Float,
     Int,
     Typedef,
+    strip_typedefs,
 )
 
 TYPE_CHECKING = False

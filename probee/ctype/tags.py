@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from ..base.errors import FormatError
 from .layout import Field, enum_layout, lay_out
-from .members import strip_typedefs
 from .scope import constant_type
 from .specifiers import Attributes
 from .tokens import Token, between, source_error
-from .types import Bool, CType, Enum, Func, Int, LazyStruct, Struct, Void
+from .types import Bool, CType, Enum, Func, Int, LazyStruct, Struct, Void, strip_typedefs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

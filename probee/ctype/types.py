@@ -314,6 +314,13 @@ class Func(CType):
         return f"{self.returns} ({', '.join(texts)})"
 
 
+def strip_typedefs(type: CType) -> CType:
+    """`type` with the names of typedefs taken off."""
+    while isinstance(type, Typedef):
+        type = type.to
+    return type
+
+
 VOID = Void()
 BOOL = Bool()
 INT8, INT16, INT32, INT64 = (Int(n, True) for n in (1, 2, 4, 8))

@@ -16,7 +16,7 @@ import sys
 from ..base.bits import signed
 from ..base.errors import FormatError, InternalError
 from ..base.record import record
-from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Typedef, Void
+from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void, strip_typedefs
 from ..spec.values import Buffer, Code, Inet, MacAddress, Str, Timestamp, Tuple, Username
 
 TYPE_CHECKING = False
@@ -68,12 +68,6 @@ class Item:
 def integer_code(size: int, is_signed: bool) -> str:
     """The struct code of an integer of 1, 2, 4 or 8 bytes."""
     return _INTEGERS[size, is_signed]
-
-
-def strip_typedefs(type: CType) -> CType:
-    while isinstance(type, Typedef):
-        type = type.to
-    return type
 
 
 def find_by_class(table: dict[type, T], type: CType) -> T | None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from json.encoder import encode_basestring
 
 from ..base.errors import InternalError
-from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void
+from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void, strip_typedefs
 from ..events.aggregate import Histogram, find_percentile
 from ..events.batch import Column, compile_rows
-from ..events.decode import Form, find_by_class, is_text, item_of, strip_typedefs
+from ..events.decode import Form, find_by_class, is_text, item_of
 from ..spec.values import (
     Aggregate,
     Avg,

@@ -6,9 +6,8 @@ Equal ones keep the order of their keys, so that the same entries always print t
 
 from __future__ import annotations
 
-from ..ctype.types import Enum, Int
+from ..ctype.types import Enum, Int, strip_typedefs
 from ..events.aggregate import Stats, quotient
-from ..events.decode import strip_typedefs
 from ..spec.values import Aggregate, Hist, LHist
 from ..spec.values import Stats as StatsType
 

@@ -9,9 +9,9 @@ function of its own.
 from __future__ import annotations
 
 from ..base.errors import InternalError
-from ..ctype.types import Bool, Enum, Int, Ptr
+from ..ctype.types import Bool, Enum, Int, Ptr, strip_typedefs
 from ..events.batch import Column, compile_rows
-from ..events.decode import BYTE_ORDER, Form, integer_code, is_text, item_of, strip_typedefs
+from ..events.decode import BYTE_ORDER, Form, integer_code, is_text, item_of
 from ..spec.printf import find_fault, parse_format
 from .value import compile_text, escape_buffer
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..base.errors import InternalError
 from ..base.source import render_location
+from ..ctype.types import strip_typedefs
 from ..events.aggregate import empty_value
-from ..events.decode import Form, strip_typedefs
+from ..events.decode import Form
 from ..spec.values import Aggregate, Hist, LHist, Tuple
 from .actions import SEVERITIES, each_text, open_failure
 from .clock import Strftime

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ..base.bits import unsigned
 from ..base.errors import InternalError
-from ..ctype.types import Array, Bool, Enum, Int, Member, Ptr, Struct, Void
-from ..events.decode import find_by_class, is_text, strip_typedefs
+from ..ctype.types import Array, Bool, Enum, Int, Member, Ptr, Struct, Void, strip_typedefs
+from ..events.decode import find_by_class, is_text
 from ..spec.values import (
     Avg,
     Buffer,
