@@ -60,6 +60,7 @@ _FLAGS = {
     "--test": "--test",
     "--bench": "--bench",
     "--no-warnings": "--no-warnings",
+    "--verify-llvm-ir": "--verify-llvm-ir",
 }
 _LONG = {long: short for short, long in {**_VALUED, **_FLAGS}.items() if long}
 
