@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from ..base.errors import SourceError, TargetError
+from ..base.record import replace
 from ..base.source import Diagnostic
 from ..probes import find, find_near, is_later, names
 from ..probes.provider import Point
+from . import tree
 from .names import Action
+from .walk import copy_tree, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..ctype.types import Struct
     from ..probes.provider import Provider, Site
     from ..spec.target import Target
-    from . import tree
 
     Fault = SourceError | TargetError
 
@@ -39,8 +42,36 @@ def resolve_points(
                 places.append(sites)
             except (SourceError, TargetError) as fault:
                 faults.append(fault)
-        actions.append(Action(probe, tuple(providers), tuple(places)))
+        actions += _split(probe, providers, places)
     return actions, faults
+
+
+def _split(probe: tree.Probe, providers: list[Provider], places: list[tuple[Site, ...]]) -> list[Action]:
+    """The probe once for each record that its `args` is, since the body is typed anew with each."""
+    whole = Action(probe, tuple(providers), tuple(places))
+    records: list[Struct | None] = []
+    for site in [site for sites in places for site in sites]:
+        if not any(_same_record(site.context, known) for known in records):
+            records.append(site.context)
+    if len(records) < 2 or len(places) < len(probe.points) or not _names_args(probe):
+        return [whole]
+    parts = []
+    for number, record in enumerate(records):
+        sites = [tuple([s for s in group if _same_record(s.context, record)]) for group in places]
+        kept = [i for i, group in enumerate(sites) if group]
+        points = tuple([probe.points[i] for i in kept])
+        part = replace(copy_tree(probe) if number else probe, points=points)
+        parts.append(Action(part, tuple([providers[i] for i in kept]), tuple([sites[i] for i in kept])))
+    return parts
+
+
+def _names_args(probe: tree.Probe) -> bool:
+    return any(isinstance(node, (tree.Identifier, tree.Call)) and node.name == "args" for node in walk(probe))
+
+
+def _same_record(one: Struct | None, other: Struct | None) -> bool:
+    """Whether two records have the same fields at the same places, whatever they are called."""
+    return one is other or (one is not None and other is not None and one.members == other.members)
 
 
 def _find_provider(point: Point) -> Provider:

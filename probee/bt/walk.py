@@ -8,6 +8,7 @@ from . import tree
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 MAX_DEPTH = 200
 """How deep a tree may be, so that what walks it may recurse."""
@@ -23,6 +24,15 @@ def walk(node: object) -> Iterator[tree.Node]:
         elif isinstance(top, tree.Node):
             yield top
             stack.extend([getattr(top, name) for name in reversed(fields(top)) if name != "span"])
+
+
+def copy_tree(item: Any) -> Any:
+    """A copy of a node or of a tuple of nodes, in which no node is one of the original's."""
+    if isinstance(item, tuple):
+        return tuple([copy_tree(part) for part in item])
+    if not isinstance(item, tree.Node):
+        return item
+    return item.__class__(**{name: copy_tree(getattr(item, name)) for name in fields(item)})
 
 
 def next_if(statement: tree.If) -> tree.If | None:

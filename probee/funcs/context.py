@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.record import replace
-from ..ctype.types import CType, Struct
+from ..ctype.types import CType
 from .func import CallSite, Func, func
 
 TYPE_CHECKING = False
@@ -25,21 +24,10 @@ class Args(Func):
                 message = f"The args builtin can not be used with '{provider.name}' probes"
                 to.error(message, call.span, "args needs a probe with named fields, such as tracepoint")
                 return None
-        return _common([context for _, context in to.contexts if context is not None])
+        return next((context for _, context in to.contexts), None)
 
     def memory(self, call: CallSite, to: Emitter) -> Value:
         return to.b.context()
 
     def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
         to.b.copy(place.pointer, to.b.context(), place.type.size, place.offset)
-
-
-def _common(contexts: list[Struct]) -> Struct | None:
-    """The fields that all records have at the same place: a program is typed once for all its probes."""
-    if not contexts:
-        return None
-    first, *others = contexts
-    if all(other.members == first.members for other in others):
-        return first
-    members = [m for m in first.members if all(m in other.members for other in others)]
-    return replace(first, members=tuple(members))
