@@ -1,39 +1,98 @@
-"""What the C text at the head of a script defines: types by name, and constants."""
+"""The C types and constants that a script may name: those of the C text at its head, then what the target's
+kernel has. What a script defines itself comes before what the kernel knows by the same name."""
 
 from __future__ import annotations
 
 from ..base.errors import SourceError
 from ..base.record import replace
 from ..base.source import Source, Span
-from ..ctype.types import CType, Enum
+from ..ctype.types import Array, CType, Enum, LazyStruct, NamedStruct, Ptr, Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ctype.declare import Declarations
+    from ..spec.target import Target, Types
     from . import tree
+
+    Constant = tuple[Enum | None, int | bytes]
+
+HAVE_BTF = "BPFTRACE_HAVE_BTF"
+"""The macro that tells a script's C text that the kernel's types are there without its headers."""
 
 
 class CTypes:
-    """The C types and constants of one script. One without C text knows none, and loads nothing."""
+    """The C types and constants of one script. One that names none loads nothing."""
 
-    def __init__(self, script: tree.Script) -> None:
+    def __init__(self, script: tree.Script, target: Target | None = None) -> None:
+        self._known = target.types if target is not None else None
+        self._target = target
         self._declared: Declarations | None = None
         self._enums: dict[str, Enum] = {}
+        self._found: dict[str, CType | None] = {}
+        self._constants: dict[str, Constant | None] = {}
+        self._named: dict[tuple[str, str], NamedStruct] = {}
         if script.c_definitions:
-            self._declared = _parse(script)
+            self._declared = _parse(script, self._known)
             for type in self._declared.types.values():
                 if isinstance(type, Enum):
                     self._enums.update(dict.fromkeys([name for name, _ in type.values], type))
 
+    # ---- types
+
     def find_type(self, name: str) -> CType | None:
         """The type `struct x`, `union x`, `enum x` or the typedef `x`."""
-        if self._declared is None:
-            return None
-        kind, _, own = name.rpartition(" ")
-        return self._declared.types.get((kind or "typedef", own))
+        if name not in self._found:
+            kind, _, own = name.rpartition(" ")
+            self._found[name] = self._find(kind or "typedef", own)
+        return self._found[name]
 
-    def find_constant(self, name: str) -> tuple[Enum | None, int | bytes] | None:
+    def _find(self, kind: str, name: str) -> CType | None:
+        found = self._declared.types.get((kind, name)) if self._declared is not None else None
+        if found is None and kind == "typedef":
+            from ..ctype.layout import X86_64
+            from ..ctype.specifiers import well_known
+
+            found = well_known(name, X86_64)
+        if found is None and self._known is not None:
+            found = self._known.find_type(kind, name)
+        return found
+
+    def refer(self, kind: str, name: str) -> NamedStruct:
+        """The struct or union of that name, which is looked up when somebody asks what is in it."""
+        named = self._named.get((kind, name))
+        if named is None:
+            named = NamedStruct(kind, name, lambda: self.find_type(f"{kind} {name}"))
+            self._named[kind, name] = named
+        return named
+
+    def completed(self, type: CType) -> CType:
+        """`type`, where it leads to a struct that is only declared with the one of that name for it: modules
+        define what the kernel only declares, and tracepoints name what they don't define."""
+        if isinstance(type, Ptr):
+            to = self.completed(type.to)
+            return type if to is type.to else replace(type, to=to)
+        if isinstance(type, Array):
+            of = self.completed(type.of)
+            return type if of is type.of else replace(type, of=of)
+        if type.__class__ is LazyStruct and type.declared and type.name:
+            assert isinstance(type, Struct)
+            return self.refer(type.kind, type.name)
+        return type
+
+    @property
+    def missing(self) -> str | None:
+        """Why no type of the kernel is known; None where they are."""
+        return (self._known.missing or None) if self._known is not None else None
+
+    # ---- constants
+
+    def find_constant(self, name: str) -> Constant | None:
         """The number or text that a constant of an enum or a macro is, and the enum where it is of one."""
+        if name not in self._constants:
+            self._constants[name] = self._find_own(name) or self._find_known(name)
+        return self._constants[name]
+
+    def _find_own(self, name: str) -> Constant | None:
         if self._declared is None:
             return None
         if name in self._declared.enumerators:
@@ -43,14 +102,41 @@ class CTypes:
             return None, value.encode("utf-8", "surrogateescape")
         return (None, value) if value is not None else None
 
+    def _find_known(self, name: str) -> Constant | None:
+        """What the kernel's headers say: builtins and functions of the language come before."""
+        from ..funcs import find
 
-def _parse(script: tree.Script) -> Declarations:
+        if find(name) is not None:
+            return None
+        enum = self._known.find_enum(name) if self._known is not None else None
+        if enum is not None:
+            return enum, dict(enum.values)[name]
+        if self._target is None:
+            return None
+        from ..ctype.kernel_macros import find_macro
+
+        value = find_macro(name, self._target.machine, self._target.page_size)
+        return (None, value) if value is not None else None
+
+
+def _parse(script: tree.Script, known: Types | None) -> Declarations:
     """Raises SourceError that points into the script."""
     from ..ctype.declare import parse_declarations
 
+    def find_known(kind: str, name: str) -> CType | None:
+        if known is None:
+            return None
+        return known.find_enum(name) if kind == "enumerator" else known.find_type(kind, name)
+
     text, added = _c_text(script)
+    have = known is not None and HAVE_BTF in text and not known.missing
     try:
-        return parse_declarations(Source(script.source.name, text), include=_include)
+        return parse_declarations(
+            Source(script.source.name, text),
+            find_known,
+            include=_include,
+            defines={HAVE_BTF: "1"} if have else None,
+        )
     except SourceError as error:
         raise SourceError(
             [replace(d, span=_in_script(d.span, script, added)) for d in error.diagnostics]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..base.record import replace
 from ..ctype.tracepoint import is_data_loc, is_rel_loc
-from ..ctype.types import CHAR, INT8, UINT64, VOID, Array, CType, Ptr, Struct, Void
+from ..ctype.types import CHAR, INT8, UINT64, VOID, Array, CType, Enum, Ptr, Struct, Void
+from ..funcs import find
 from ..spec.values import Aggregate, Str, Tuple
 from . import tree
 from .constants import number_of
@@ -62,8 +63,12 @@ def check_field(c: Checker, expr: tree.FieldAccess) -> CType | None:
             c.error(f"Record does not contain a field named '{expr.name}'", expr.span, hint)
             return None
         return find_field(type, expr.name)[1]
-    if not isinstance(type, Struct) or not type.size:
+    if not isinstance(type, Struct):
         c.error(f"Can not access field '{expr.name}' on expression of type '{describe(type)}'", expr.span)
+        return None
+    if not type.members:
+        message = f"Can not access field '{expr.name}': nothing is known of '{type}' but its name"
+        c.error(message, expr.span, c.ctypes.missing)
         return None
     member = find_member(type, expr.name)
     if member is None:
@@ -73,7 +78,7 @@ def check_field(c: Checker, expr: tree.FieldAccess) -> CType | None:
         return None
     if is_data_loc(member.type) or is_rel_loc(member.type):
         return Ptr(CHAR, "kernel")
-    return in_space(element_of(member.type), space)
+    return in_space(c.ctypes.completed(element_of(member.type)), space)
 
 
 def in_space(type: CType, space: str) -> CType:
@@ -111,7 +116,7 @@ def _indexed(c: Checker, expr: tree.Index, type: CType, number: int | None) -> C
             message = "The array index operator [] cannot be used on a pointer to an unsized type (void *)."
             c.error(message, expr.span)
             return None
-        return in_space(element_of(type.to), type.space)
+        return in_space(c.ctypes.completed(element_of(type.to)), type.space)
     if not isinstance(type, (Array, Str)):
         message = "The array index operator [] can only be used on arrays and pointers"
         c.error(f"{message}, found {describe(type)}.", expr.span)
@@ -120,7 +125,7 @@ def _indexed(c: Checker, expr: tree.Index, type: CType, number: int | None) -> C
     if number is not None and number >= count:
         c.error(f"the index {number} is out of bounds for array of size {count}", expr.span)
         return None
-    return element_of(type.of) if isinstance(type, Array) else INT8
+    return c.ctypes.completed(element_of(type.of)) if isinstance(type, Array) else INT8
 
 
 def check_record(c: Checker, expr: tree.RecordExpr) -> CType | None:
@@ -149,8 +154,9 @@ def type_named(c: Checker, of: tree.Expr | tree.TypeName) -> CType | None:
     """The type that `sizeof` and the like are asked about, which is not computed."""
     if isinstance(of, tree.TypeName):
         return written_type(c, of)
-    named = c.ctypes.find_type(of.name) if isinstance(of, tree.Identifier) else None
-    return named or c.type_of(of)
+    if isinstance(of, tree.Identifier) and find(of.name) is None:
+        return c.ctypes.find_type(of.name) or c.type_of(of)
+    return c.type_of(of)
 
 
 def check_sizeof(c: Checker, expr: tree.SizeOf) -> CType | None:
@@ -158,7 +164,11 @@ def check_sizeof(c: Checker, expr: tree.SizeOf) -> CType | None:
     type = type_named(c, expr.of)
     if type is None:
         return None
-    c.checked.numbers[expr] = type.size
+    # A constant is a number of 64 bits by itself, whatever the enum that it is of.
+    constant = (
+        isinstance(type, Enum) and isinstance(expr.of, tree.Identifier) and expr.of in c.checked.numbers
+    )
+    c.checked.numbers[expr] = UINT64.size if constant else type.size
     return UINT64
 
 

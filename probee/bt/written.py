@@ -40,5 +40,6 @@ def _base_type(c: Checker, name: tree.TypeName) -> CType | None:
         return Buffer(name.length)
     found = _TYPES.get(name.base) or c.ctypes.find_type(name.base)
     if found is None:
-        c.error(f'Cannot resolve unknown type "{name.base}"', name.span, did_you_mean(name.base, _TYPES))
+        hint = did_you_mean(name.base, _TYPES) or c.ctypes.missing
+        c.error(f'Cannot resolve unknown type "{name.base}"', name.span, hint)
     return found

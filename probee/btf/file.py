@@ -9,7 +9,7 @@ Split BTF (that of kernel modules) stands on a base: its ids and string offsets 
 
 from __future__ import annotations
 
-from array import array
+import sys
 
 from ..base.errors import FormatError
 from ..base.record import record
@@ -99,6 +99,10 @@ class Btf:
     def find(self, name: str, kind: Kind | None = None) -> int | None:
         """The id of the first type of that name (and kind), or None. Types of the base come last."""
         return next(self.iter_named(name, kind), None)
+
+    def mentions(self, name: str) -> bool:
+        """Whether `name` is among the strings of this BTF or of its base: without, no type has it."""
+        return next(self._iter_strings(name), None) is not None
 
     def iter_named(self, name: str, kind: Kind | None = None) -> Iterator[int]:
         """Ids of all types of that name (and kind); a tag, a union and a function may share a name."""
@@ -252,11 +256,12 @@ class Btf:
         words = self._words_made
         if words is None:
             header = self.header
-            native = array("I", (1,)).tobytes()[0] == 1
             section = memoryview(self._data)[header.types : header.types_end]
-            if header.little == native:
+            if header.little == (sys.byteorder == "little"):
                 words = section.cast("I")
             else:
+                from array import array
+
                 swapped = array("I", section.tobytes())
                 swapped.byteswap()
                 words = memoryview(swapped)

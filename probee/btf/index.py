@@ -11,7 +11,7 @@ All in the byte order of the machine that made it, whatever the order of the BTF
 
 from __future__ import annotations
 
-from array import array
+import sys
 from bisect import bisect_right
 
 from ..base.errors import FormatError
@@ -57,7 +57,7 @@ class Index:
 
     def iter_named(self, name_off: int) -> Iterator[int]:
         """Numbers, from 0, of the records whose name is at `name_off`, in order."""
-        wanted = array("I", (name_off,)).tobytes()
+        wanted = name_off.to_bytes(4, sys.byteorder)
         at = self.data.find(wanted, self._names, self._end)
         while at >= 0:
             if not at & 3:
@@ -88,6 +88,8 @@ def build_index(types: memoryview, strings: int, steps: Steps, path: str) -> Ind
         start = offsets[-1] if at > len(types) else at
         what = f"expected a whole type, got {4 * (len(types) - start)} bytes at the end"
         raise FormatError(what, path=path, section="types", offset=4 * start)
+    from array import array  # with collections.abc, which a run with a kept index needs not
+
     head = array("I", (INDEX_MAGIC, 4 * len(types), strings, len(offsets)))
     names = array("I", [types[at] for at in offsets])
     return Index(head.tobytes() + array("I", offsets).tobytes() + names.tobytes(), len(offsets))

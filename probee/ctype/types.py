@@ -228,6 +228,55 @@ class LazyStruct(Struct):
         return f"LazyStruct(name={self.name!r}, bytes={self.bytes}, kind={self.kind!r})"
 
 
+class NamedStruct(LazyStruct):
+    """A struct or union of which only the name is known until somebody asks what is in it.
+
+    `find` is asked then, once; where it finds nothing the struct is one that is only declared.
+    """
+
+    __slots__ = ("_find", "_found")
+    _find: Callable[[], CType | None]
+    _found: Struct | None
+
+    def __init__(self, kind: str, name: str, find: Callable[[], CType | None]) -> None:
+        values: dict[str, object] = {"kind": kind, "name": name, "_find": find, "_found": None}
+        for field, value in values.items():
+            object.__setattr__(self, field, value)
+
+    @property
+    def found(self) -> Struct:
+        """The struct that has that name."""
+        found = self._found
+        if found is None:
+            asked = self._find()
+            found = asked if isinstance(asked, Struct) else Struct(self.name, 0, (), self.kind)
+            object.__setattr__(self, "_found", found)
+        return found
+
+    @property
+    def bytes(self) -> int:  # type: ignore[override]
+        return self.found.bytes
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return self.found.members
+
+    @property
+    def alignment(self) -> int:  # type: ignore[override]
+        return self.found.alignment
+
+    @property
+    def align(self) -> int:
+        return self.found.align
+
+    @property
+    def declared(self) -> bool:  # type: ignore[override]
+        return not self.found.bytes and not self.found.members
+
+    def __repr__(self) -> str:
+        return f"NamedStruct({self.kind!r}, {self.name!r})"
+
+
 _DEEPEST = 100
 """Structs that may hold one another; only malformed types hold more, or themselves."""
 

@@ -14,6 +14,7 @@
     survey.py     the live system as a `spec.target.Target`
     files.py      the live system's binaries as `spec.target.Files`
     names.py      the live kernel's tracepoints and functions as `spec.target.Names`
+    types.py      the live kernel's types as `spec.target.Types`
     proc.py       processes: starting one that waits for its probes, noticing the end of one
     procfs.py     small facts from /proc and /sys
     config.py     what the kernel was built with

@@ -68,6 +68,26 @@ class LiveNames:
             if not name.startswith("__ftrace_invalid_address__"):
                 yield name, rest.partition("[")[2].rstrip("]")
 
+    def find_address(self, symbol: str) -> int | None:
+        self._asked = True
+        end = f" {symbol}\n".encode()
+        at = self._symbols.find(end)
+        if at < 0:
+            return None
+        start = self._symbols.rfind(b"\n", 0, at) + 1
+        address = int(self._symbols[start : self._symbols.index(b" ", start)], 16)
+        if not address and self._hides_addresses:
+            hint = "it takes CAP_SYSLOG, and a kernel.kptr_restrict below 2"
+            raise FeatureError("this kernel keeps the addresses of its symbols back", hint=hint)
+        return address
+
+    @cached_property
+    def _hides_addresses(self) -> bool:
+        """Whether every symbol is said to be at 0; those of per-CPU variables may be."""
+        return self._symbols.startswith(b"0000000000000000 ") and not any(
+            line[:16].strip(b"0") for line in self._symbols[:1_000_000].splitlines()
+        )
+
     def have_module(self, name: str) -> bool:
         self._asked = True
         return os.path.isdir(f"/sys/module/{name}")

@@ -16,6 +16,7 @@ from .cpus import possible_cpus
 from .files import LiveFiles
 from .names import LiveNames
 from .procfs import read_text
+from .types import LiveTypes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def survey(path: str, cache: str | None = None, needed: Iterable[str] = NEEDED) 
         features=have,
         files=LiveFiles(path),
         names=LiveNames(),
+        types=LiveTypes(cache),
         page_size=os.sysconf("SC_PAGESIZE"),
     )
 

@@ -13,16 +13,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Protocol
 
+    from ..ctype.types import CType, Enum, Func
     from ..elf.file import Elf
 
     class Files(Protocol):
-        """The binaries of the target."""
+        """The binaries of the target. `debug_roots`: folders of debug files beside the usual ones."""
+
+        @property
+        def debug_roots(self) -> tuple[str, ...]: ...
 
         def find_program(self, name: str) -> str | None:
             """Absolute path of an executable or library by path, PATH or loader cache; or None."""
 
         def open_elf(self, path: str) -> Elf:
             """The ELF file at an absolute `path`. Raises FormatError, TargetError."""
+
+        def fetch_debug(self, build_id: bytes) -> str | None:
+            """Path of the debug file of a build id from a server, None where none has it."""
+
+        def match_files(self, glob: str) -> list[str]:
+            """Absolute paths of the ELF files whose paths match, in order, each file once."""
+
+        def find_mapped(self, pid: int) -> list[str]:
+            """Paths of the files whose code a process maps, as it sees them. Raises TargetError."""
+
+        def root_of(self, pid: int) -> str:
+            """What stands before the paths of a process to make them ours: "" where it sees the same files."""
+
+        def demangle(self, name: str) -> str:
+            """What a mangled name of C++ or Rust stands for, other names as they are."""
 
         def process_exists(self, pid: int) -> bool: ...
 
@@ -43,6 +62,38 @@ if TYPE_CHECKING:
 
         def have_module(self, name: str) -> bool: ...
 
+        def find_address(self, symbol: str) -> int | None:
+            """Where the kernel has `symbol`; None if nowhere. Raises FeatureError where addresses are kept back."""
+
+    class Types(Protocol):
+        """The types of the target's kernel and its modules, each looked up when it is asked for.
+
+        A kernel without type information knows none. All raise FormatError where it is malformed.
+        """
+
+        @property
+        def missing(self) -> str:
+            """Why this kernel has no types at all; "" when it has."""
+
+        def find_type(self, kind: str, name: str) -> CType | None:
+            """A type by C's own word for its kind ("struct", "union", "enum", "typedef"), or None."""
+
+        def find_enum(self, constant: str) -> Enum | None:
+            """The first enum that has the constant, or None."""
+
+        def find_function(self, name: str, module: str = "") -> Func | None:
+            """A function's prototype with the names of its parameters, or None. `module`: only there."""
+
+        def find_event(self, name: str, module: str = "") -> Func | None:
+            """What programs at the tracepoint `name` get, as the parameters of a function, or None. Those
+            without names are of a kernel that doesn't tell them."""
+
+        def find_variable(self, name: str) -> CType | None:
+            """The type of a global variable, per-CPU variables among them, or None."""
+
+        def iter_types(self) -> Iterable[tuple[str, str]]:
+            """Kind and name of every struct, union and enum that has a name."""
+
 
 @record
 class Target:
@@ -59,6 +110,7 @@ class Target:
     features: frozenset[str]
     files: Files | None = None
     names: Names | None = None
+    types: Types | None = None
     page_size: int = 4096
 
     def have(self, feature: str) -> bool:
