@@ -12,6 +12,7 @@ from binascii import crc32
 
 from . import __version__
 from .base.record import replace
+from .spec.asked import NOTHING
 from .spec.bundle import Compiled, PerfLink, UprobeLink, WatchLink
 from .spec.store import encode_stored, parse_stored
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .base.source import Source
+    from .spec.asked import Asked
     from .spec.bundle import Link
     from .spec.target import Target
 
@@ -39,6 +41,7 @@ _COMPILER = (
     "ir",
     "probes",
     "usdt",
+    "dwarf",
     "elf",
     "arch",
     "isa",
@@ -108,10 +111,17 @@ class Cache:
                 os.unlink(path)
 
 
-def make_key(source: Source, params: tuple[str, ...], pid: int, target: Target, unsafe: bool = False) -> Key:
+def make_key(
+    source: Source,
+    params: tuple[str, ...],
+    pid: int,
+    target: Target,
+    unsafe: bool = False,
+    asked: Asked = NOTHING,
+) -> Key:
     """All that a bundle depends on but files: whether there is a `pid` matters, which one does not."""
     facts = (target.release, target.machine, target.cpus, target.isa, tuple(sorted(target.features)))
-    return (source.name, source.text, params, pid > 0, unsafe, facts, _fingerprint())
+    return (source.name, source.text, params, pid > 0, unsafe, repr(asked), facts, _fingerprint())
 
 
 def _fingerprint() -> tuple[int, ...]:

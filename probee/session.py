@@ -11,9 +11,11 @@ import sys
 import time
 
 from .base.errors import UsageError
+from .base.record import replace
 from .events.losses import Losses
 from .events.maps import open_variable
 from .events.stream import Stream
+from .spec.asked import NOTHING
 from .spec.bundle import KprobeLink, Special, UprobeLink
 
 TYPE_CHECKING = False
@@ -27,10 +29,13 @@ if TYPE_CHECKING:
     from .events.decode import Form
     from .events.maps import MapReader
     from .events.stream import Ring
+    from .kernel.files import LiveFiles
     from .render.output import Output
+    from .spec.asked import Asked
     from .spec.bundle import Bundle, Compiled, Link
     from .spec.machine import LinkHandle, Machine, MapHandle, ProgramHandle, RingHandle
     from .spec.target import Target
+    from .symbols.live import LiveSymbols
 
 SIGNALS = ("SIGUSR1",)
 """Signals that a script may have a probe for."""
@@ -77,11 +82,39 @@ def measure_tai_offset() -> int:
     return min(tries)[1]
 
 
-def survey_system() -> Target:
-    """The facts of the running system that a compiler needs."""
+def survey_system(debug_roots: tuple[str, ...] = ()) -> Target:
+    """The facts of the running system that a compiler needs. `debug_roots`: as of `open_files`."""
     from .kernel.survey import survey
 
-    return survey(os.environ.get("PATH", os.defpath), cache_folder())
+    target = survey(os.environ.get("PATH", os.defpath), cache_folder())
+    return replace(target, files=open_files(debug_roots))
+
+
+def open_files(debug_roots: tuple[str, ...] = ()) -> LiveFiles:
+    """The binaries of the running system; `debug_roots` are folders with debug files, besides the usual ones.
+
+    Debug files that are nowhere here are asked of the servers that DEBUGINFOD_URLS names.
+    """
+    from .kernel.files import LiveFiles
+
+    path = os.environ.get("PATH", os.defpath)
+    roots = tuple([os.path.abspath(root) for root in debug_roots])
+    return LiveFiles(path, debug_roots=roots, fetch=_fetch_debug, demangle=_demangle)
+
+
+def _fetch_debug(build_id: bytes) -> str | None:
+    urls = os.environ.get("DEBUGINFOD_URLS", "").split()
+    if not urls:
+        return None
+    from .symbols.debuginfod import fetch_debug
+
+    return fetch_debug(build_id, urls, os.path.join(cache_folder(), "debuginfod"))
+
+
+def _demangle(name: str) -> str:
+    from .symbols.demangle import demangle
+
+    return demangle(name)
 
 
 def cache_folder() -> str:
@@ -97,36 +130,70 @@ def compile_source(
     params: tuple[str, ...] = (),
     pid: int = 0,
     unsafe: bool = False,
+    asked: Asked = NOTHING,
     dump: Dump | None = None,
 ) -> Compiled:
     """Compile a script for `target`, or take what an earlier run made of the same.
 
-    `pid`: see that process only. `unsafe`: functions that change the system are allowed. With `dump`, it is
-    always compiled. Raises SourceError, TargetError.
+    `pid`: see that process only. `unsafe`: functions that change the system are allowed. `asked`: what else
+    the user wants. With `dump`, it is always compiled. Raises SourceError, TargetError, UsageError.
     """
     from .cache import Cache, make_key
     from .kernel.files import LiveFiles
     from .kernel.names import LiveNames
+    from .kernel.types import LiveTypes
 
-    files, names = target.files, target.names
-    if dump is not None or not isinstance(files, LiveFiles) or not isinstance(names, LiveNames):
-        return _compile(source, target, params, pid, unsafe, dump)
+    files, names, types = target.files, target.names, target.types
+    if (
+        dump is not None
+        or not isinstance(files, LiveFiles)
+        or not isinstance(names, LiveNames)
+        or not isinstance(types, LiveTypes)
+    ):
+        return _compile(source, target, params, pid, unsafe, asked, dump)
     cache = Cache(os.path.join(cache_folder(), "scripts"))
-    key = make_key(source, params, pid, target, unsafe)
-    compiled = cache.find(key, pid, lambda evidence: files.holds(evidence[0]) and names.holds(evidence[1]))
+    key = make_key(source, params, pid, target, unsafe, asked)
+
+    def holds(evidence: Any) -> bool:
+        return files.holds(evidence[0]) and names.holds(evidence[1]) and types.holds(evidence[2])
+
+    compiled = cache.find(key, pid, holds)
     if compiled is None:
-        compiled = _compile(source, target, params, pid, unsafe, None)
+        compiled = _compile(source, target, params, pid, unsafe, asked, None)
+        evidence = files.evidence
         # The key anew: by now Python may have written the compiler's own bytecode, which the key tells of.
-        cache.keep(make_key(source, params, pid, target, unsafe), (files.evidence, names.evidence), compiled)
+        if evidence is not None:
+            key = make_key(source, params, pid, target, unsafe, asked)
+            cache.keep(key, (evidence, names.evidence, types.evidence), compiled)
     return compiled
 
 
 def _compile(
-    source: Source, target: Target, params: tuple[str, ...], pid: int, unsafe: bool, dump: Dump | None
+    source: Source,
+    target: Target,
+    params: tuple[str, ...],
+    pid: int,
+    unsafe: bool,
+    asked: Asked,
+    dump: Dump | None,
 ) -> Compiled:
     from .bt.compile import compile_script
 
-    return compile_script(source, target, params=params, pid=pid, unsafe=unsafe, dump=dump)
+    return compile_script(source, target, params=params, pid=pid, unsafe=unsafe, asked=asked, dump=dump)
+
+
+def open_symbols(bundle: Bundle) -> Callable[[], LiveSymbols]:
+    """Who names addresses of this system, in what `bundle` prints; made when it is called first."""
+    made: list[LiveSymbols] = []
+
+    def find() -> LiveSymbols:
+        if not made:
+            from .symbols.live import LiveSymbols
+
+            made.append(LiveSymbols(bundle))
+        return made[0]
+
+    return find
 
 
 class Session:

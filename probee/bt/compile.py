@@ -11,12 +11,13 @@ from ..codegen.info import describe
 from ..codegen.pipeline import compile_unit
 from ..funcs.stored import place_variable, variables_of
 from ..funcs.unit import GLOBALS, Options, Unit, default_options
+from ..spec.asked import NOTHING
 from ..spec.bundle import Bundle, Compiled, Program
 from .check import check_script, sort_diagnostics
 from .lower import lower_program
 from .macros import expand_macros
 from .parser import parse
-from .points import diagnostics_of, resolve_points
+from .points import check_limits, diagnostics_of, resolve_points
 from .settings import configure
 
 TYPE_CHECKING = False
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from ..base.source import Source
     from ..ir.nodes import Function
     from ..probes.provider import Provider, Site
+    from ..spec.asked import Asked
     from ..spec.bundle import Link
     from ..spec.target import Target
     from . import tree
     from .names import Checked
+    from .settings import Configured
 
     Dump = Callable[[str, object], None]
 
@@ -42,55 +45,72 @@ def compile_script(
     pid: int = 0,
     options: Options | None = None,
     unsafe: bool = False,
+    asked: Asked = NOTHING,
     dump: Dump | None = None,
 ) -> Compiled:
     """Compile one script for `target`.
 
     `params` are the positional parameters; `pid` restricts every probe that can be to one process (0: all);
-    `unsafe` allows functions that change the traced system. `dump` is called with a stage's name ("ast", then
-    for every program "built", "simplified", "allocated") and what the stage made: the tree, or a function of
-    IR. Raises SourceError for a script that is wrong, TargetError where what it names is not there.
+    `unsafe` allows functions that change the traced system; `asked` is what else the user wants. `dump` is
+    called with a stage's name ("ast", then for every program "built", "simplified", "allocated") and what the
+    stage made: the tree, or a function of IR. Raises SourceError for a script that is wrong, TargetError
+    where what it names is not there, UsageError for settings of the environment.
     """
     script = parse(source, params)
     if dump is not None:
         dump("ast", script)
     script = expand_macros(script)
-    options = configure(script, options or default_options(target))
-    actions, faults = resolve_points(script, target, pid, options.max_probes)
+    settings = configure(script, options or default_options(target), asked, target.page_size)
+    options = settings.options
+    missing = str(settings.values["missing_probes"])
+    actions, faults, missed = resolve_points(script, target, pid, missing, asked.probes)
     try:
-        checked = check_script(script, actions, params, max_strlen=options.max_strlen, unsafe=unsafe)
+        checked = check_script(
+            script,
+            actions,
+            params,
+            max_strlen=options.max_strlen,
+            unsafe=unsafe,
+            stacks=(options.stack_mode, options.stack_limit),
+            files=target.files,
+            target=target,
+        )
     except SourceError as error:
         raise SourceError(sort_diagnostics([*diagnostics_of(faults), *error.diagnostics])) from None
     if len(faults) == 1:
         raise faults[0]
     if faults:
         raise SourceError(sort_diagnostics(diagnostics_of(faults)))
-    bundle = _Programs(checked, target, options, pid).make(dump)
-    return Compiled(bundle, tuple(checked.warnings))
+    bundle = _Programs(checked, target, settings, pid).make(dump)
+    return Compiled(bundle, (*settings.warnings, *sort_diagnostics([*missed, *checked.warnings])))
 
 
 class _Programs:
     """The programs of a checked script in the making."""
 
-    def __init__(self, checked: Checked, target: Target, options: Options, pid: int) -> None:
+    def __init__(self, checked: Checked, target: Target, settings: Configured, pid: int) -> None:
         self.checked = checked
+        self.settings = settings
         self.target = target
         self.pid = pid
-        self.unit = make_unit(checked, target, options)
+        self.unit = make_unit(checked, target, settings.options)
         self.nesting = self.unit.counter("nesting")
         self.programs: list[Program] = []
         self.functions: list[Function] = []
         self.links: list[Link] = []
 
     def make(self, dump: Dump | None) -> Bundle:
-        for action in self.checked.actions:
-            for point, provider, sites in zip(
-                action.probe.points, action.providers, action.sites, strict=True
-            ):
-                for group in _share(self.checked, action.probe, sites):
+        actions = self.checked.actions
+        shared = [[_share(self.checked, a.probe, sites) for sites in a.sites] for a in actions]
+        values = self.settings.values
+        needed = [sum(map(len, groups)) for groups in shared]
+        check_limits(actions, needed, int(values["max_probes"]), int(values["max_bpf_progs"]))
+        for action, parts in zip(actions, shared, strict=True):
+            for point, provider, groups in zip(action.probe.points, action.providers, parts, strict=True):
+                for group in groups:
                     self._add(action.probe, point, provider, group)
         built = compile_unit(self.functions, self.target, (GLOBALS, self.nesting), dump)
-        btf, infos = describe([program.name for program in self.programs], built.codes)
+        btf, infos = describe(built.codes)
         programs = [
             replace(
                 program,
@@ -114,10 +134,11 @@ class _Programs:
             rings=unit.rings,
             btf=btf,
             source=script.source,
-            config=tuple([(setting.key, setting.value) for setting in script.config]),
+            config=tuple([(name, values[name]) for name in sorted(self.settings.chosen)]),
             start_time=unit.start,
             traced_pid=unit.pid,
             tai_offset=unit.tai,
+            numbered=tuple(unit.numbered),
         )
 
     def _add(
@@ -135,6 +156,7 @@ class _Programs:
                 provider.program_type,
                 b"",
                 expected_attach=provider.find_attach_type(self.target, sites),
+                license=str(self.settings.values["license"]),
                 probe=site.probe,
                 span=probe.span,
             )
@@ -155,7 +177,7 @@ def make_unit(checked: Checked, target: Target, options: Options) -> Unit:
 def _share(checked: Checked, probe: tree.Probe, sites: tuple[Site, ...]) -> list[tuple[Site, ...]]:
     """Sites that one program can serve: all of them, unless it asks where it is or for what differs there."""
     used = checked.names[probe]
-    if used & {"func", "args"}:
+    if used & {"func", "args", "uaddr"}:
         return [(site,) for site in sites]
     names = "probe" in used
     arguments = any(name[:3] == "arg" and name[3:].isdigit() for name in used)

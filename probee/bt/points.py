@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..base.errors import SourceError, TargetError
 from ..base.record import replace
 from ..base.source import Diagnostic
@@ -13,6 +15,9 @@ from .walk import copy_tree, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..base.source import Span
     from ..ctype.types import Struct
     from ..probes.provider import Provider, Site
     from ..spec.target import Target
@@ -21,29 +26,89 @@ if TYPE_CHECKING:
 
 
 def resolve_points(
-    script: tree.Script, target: Target, pid: int, most: int
-) -> tuple[list[Action], list[Fault]]:
-    """The probes with the places that they attach to, `most` in all, and what is wrong with attach points."""
-    total = 0
+    script: tree.Script, target: Target, pid: int, missing: str = "error", wanted: str = ""
+) -> tuple[list[Action], list[Fault], list[Diagnostic]]:
+    """The probes with the places that they attach to, what is wrong with attach points, and warnings.
+
+    `missing` says what becomes of an attach point that nothing matches ("error", "warn", "ignore"): where it
+    is no error the point is left out, and a probe that has none left as well. `wanted` is a regular
+    expression: of probes that are attached, only places in whose name it is found.
+    """
     actions: list[Action] = []
+    warnings: list[Diagnostic] = []
     faults: list[Fault] = []
     for probe in script.probes:
         providers: list[Provider] = []
         places: list[tuple[Site, ...]] = []
+        left: list[tree.AttachPoint] = []
         for written in probe.points:
             point = Point(written.provider, written.args, written.text, written.span)
             try:
                 provider = _find_provider(point)
-                providers.append(provider)
-                sites = tuple(provider.expand(point, target, pid))
-                total += len(sites)
-                if total > most:
-                    raise _too_many(point, total, most)
-                places.append(sites)
+                sites = _choose(provider.expand(point, target, pid), wanted)
             except (SourceError, TargetError) as fault:
-                faults.append(fault)
-        actions += _split(probe, providers, places)
-    return actions, faults
+                if missing == "error" or isinstance(fault, SourceError):
+                    faults.append(fault)
+                elif missing == "warn":
+                    warnings.append(_skipped(point, fault))
+                continue
+            if sites:
+                left.append(written)
+                providers.append(provider)
+                places.append(sites)
+        if left or (missing == "error" and not wanted):
+            points = tuple(left) if left else probe.points
+            actions += _split(replace(probe, points=points), providers, places)
+        elif missing == "warn" and not wanted:
+            warnings.append(Diagnostic("WARNING", _REMOVED, probe.span))
+    return actions, faults, warnings
+
+
+def check_limits(actions: Sequence[Action], programs: Sequence[int], most: int, most_programs: int) -> None:
+    """Raise SourceError where there are more places than `most`, or more than `most_programs` programs, of
+    which each action needs as many as `programs` says."""
+    total = made = 0
+    for action, needed in zip(actions, programs, strict=True):
+        point = action.probe.points[-1]
+        total += sum(map(len, action.sites))
+        made += needed
+        if made > most_programs:
+            message = (
+                f"Your program is trying to generate more than {made} BPF programs, "
+                f"which exceeds the current limit of {most_programs}"
+            )
+            variable = "BPFTRACE_MAX_BPF_PROGS environment variable"
+            raise _at(point.span, message, f"You can increase the limit through the {variable}.")
+        if total > most:
+            message = f"Can't attach to {total} probes because it exceeds the current limit of {most} probes."
+            hint = (
+                "You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, but BE "
+                "CAREFUL since a high number of probes attached can cause your system to crash."
+            )
+            raise _at(point.span, message, hint)
+
+
+_REMOVED = (
+    "Probe has no valid attach points. It is being removed which may cause issues with program behavior."
+)
+_ALWAYS = ("begin", "end", "self")
+
+
+def _choose(sites: Sequence[Site], wanted: str) -> tuple[Site, ...]:
+    """The places that are wanted. What begins and ends a script, and its signals, are."""
+    if not wanted:
+        return tuple(sites)
+    finds = re.compile(wanted).search
+    return tuple([s for s in sites if finds(s.probe) or s.probe.partition(":")[0].lower() in _ALWAYS])
+
+
+def _skipped(point: Point, fault: TargetError) -> Diagnostic:
+    provider = find(point.provider)
+    kind = provider.name if provider is not None else point.provider
+    message = f"No matches for {kind} {':'.join(point.args)}. Skipping."
+    return Diagnostic(
+        "WARNING", message, point.span, None if "No matches" in fault.message else fault.message
+    )
 
 
 def _split(probe: tree.Probe, providers: list[Provider], places: list[tuple[Site, ...]]) -> list[Action]:
@@ -87,12 +152,11 @@ def _find_provider(point: Point) -> Provider:
 
 
 def _wrong(point: Point, message: str, hint: str) -> SourceError:
-    return SourceError([Diagnostic("ERROR", message, point.span, hint)])
+    return _at(point.span, message, hint)
 
 
-def _too_many(point: Point, total: int, most: int) -> SourceError:
-    message = f"Can't attach to {total} probes because it exceeds the current limit of {most} probes"
-    return _wrong(point, message, "a larger max_probes in config allows more")
+def _at(span: Span | None, message: str, hint: str) -> SourceError:
+    return SourceError([Diagnostic("ERROR", message, span, hint)])
 
 
 def diagnostics_of(faults: list[Fault]) -> list[Diagnostic]:

@@ -446,7 +446,7 @@ def test_arguments_by_each_convention() -> None:
 
 def test_more_places_than_allowed() -> None:
     assert complaints("config = { max_probes = 1; } u:program:read_* { }") == [
-        ("u:program:read_*", "Can't attach to 2 probes because it exceeds the current limit of 1 probes")
+        ("u:program:read_*", "Can't attach to 2 probes because it exceeds the current limit of 1 probes.")
     ]
 
 
