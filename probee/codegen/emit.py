@@ -71,11 +71,16 @@ _INVERSE = {
 
 @record
 class Code:
-    """One function's code: 8 bytes a slot, what to relocate, and which slots are whose line."""
+    """One function's code: 8 bytes a slot, what to relocate, and which slots are whose line.
 
+    `addresses`: slots of wide loads of a callback's address, and its name.
+    """
+
+    name: str
     code: bytes
     relocations: tuple[Relocation, ...]
     lines: tuple[LineInfo, ...]
+    addresses: tuple[tuple[int, str], ...] = ()
 
 
 def emit(function: Function, registers: dict[Value, int], frame_size: int, target: Target) -> Code:
@@ -93,7 +98,7 @@ def emit(function: Function, registers: dict[Value, int], frame_size: int, targe
 
 
 def _emit(function: Function, registers: dict[Value, int], frame_size: int, isa: int, *, far: bool) -> Code:
-    emitter = _Emitter(registers, frame_size, isa, far)
+    emitter = _Emitter(function.name, registers, frame_size, isa, far)
     for i, block in enumerate(function.blocks):
         follower = function.blocks[i + 1] if i + 1 < len(function.blocks) else None
         emitter.place(block, follower)
@@ -141,7 +146,10 @@ def _does_nothing(block: Block, registers: dict[Value, int]) -> bool:
 class _Emitter:
     """Instructions so far. `at` is the slot of the next one. `far`: every jump can reach everything."""
 
-    def __init__(self, registers: dict[Value, int], frame_size: int, isa: int, far: bool) -> None:
+    def __init__(
+        self, name: str, registers: dict[Value, int], frame_size: int, isa: int, far: bool
+    ) -> None:
+        self.name = name
         self.registers = registers
         self.isa = isa
         self.far = far
@@ -151,6 +159,7 @@ class _Emitter:
         self.blocks: dict[Block, int] = {}
         self.jumps: list[tuple[int, int, Block]] = []  # (index, slot, to)
         self.relocations: list[Relocation] = []
+        self.addresses: list[tuple[int, str]] = []
         self.lines: list[LineInfo] = []
         self.span: Span | None = None
 
@@ -200,6 +209,9 @@ class _Emitter:
         elif op == "global":
             self.relocations.append(Relocation(self.at, value.attr, value.imm))
             self.put(ebpf.ld_map_value(to, 0, 0))
+        elif op == "func":
+            self.addresses.append((self.at, value.attr))
+            self.put(ebpf.ld_func(to, 0))
         else:
             raise InternalError(f"no register for {op}")
 
@@ -262,7 +274,13 @@ class _Emitter:
                 raise _TooFarError(distance)
             else:
                 self.insns[index] = Insn(insn.code, insn.dst, insn.src, distance, insn.imm)
-        return Code(ebpf.encode(self.insns), tuple(self.relocations), tuple(self.lines))
+        return Code(
+            self.name,
+            ebpf.encode(self.insns),
+            tuple(self.relocations),
+            tuple(self.lines),
+            tuple(self.addresses),
+        )
 
     # ---- many moves at once
 
@@ -427,8 +445,8 @@ def _ret(e: _Emitter, v: Value) -> None:
     e.put(ebpf.exit_())
 
 
-def _context(e: _Emitter, v: Value) -> None:
-    e.mov(e.registers[v], 1)
+def _parameter(e: _Emitter, v: Value) -> None:
+    e.mov(e.registers[v], v.imm + 1)
 
 
 def _spill(e: _Emitter, v: Value) -> None:
@@ -448,7 +466,7 @@ def _nothing(e: _Emitter, v: Value) -> None:
 _EMIT: dict[str, Callable[[_Emitter, Value], None]] = {
     **dict.fromkeys(_ALU, _arithmetic),
     **dict.fromkeys(("eq", "ne", "ult", "ule", "slt", "sle"), _compare),
-    **dict.fromkeys(("const", "map", "global", "frame", "reload"), _remake),
+    **dict.fromkeys(("const", "map", "global", "frame", "reload", "func"), _remake),
     "neg": _negate,
     "ext": _extend,
     "load": _load,
@@ -460,7 +478,8 @@ _EMIT: dict[str, Callable[[_Emitter, Value], None]] = {
     "call": _call,
     "moves": _moves,
     "ret": _ret,
-    "ctx": _context,
+    "ctx": _parameter,
+    "param": _parameter,
     "spill": _spill,
     "phi": _nothing,
 }

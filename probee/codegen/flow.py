@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ..spec.abi import MAX_STACK
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Block, Function
@@ -12,10 +10,10 @@ _COUNT = 16
 """Bytes in which the kernel keeps how often and how long a program's may_goto has gone round."""
 
 
-def find_room(function: Function) -> int:
-    """The bytes of stack that the code of `function` may use."""
+def find_room(function: Function, room: int) -> int:
+    """The bytes of stack that the code of `function` may use, of `room`."""
     loops = any(block.values[-1].op == "may_goto" for block in function.blocks)
-    return MAX_STACK - _COUNT if loops else MAX_STACK
+    return room - _COUNT if loops else room
 
 
 def order_blocks(function: Function) -> list[Block]:

@@ -9,23 +9,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .emit import Code
+    from .link import Linked
 
 _LINE_BITS = 22
 _COLUMN_MAX = 1023
 
 
-def describe(names: Sequence[str], codes: Sequence[Code]) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+def describe(codes: Sequence[Linked]) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     """BTF for all programs, and each one's (func_info, line_info) as BPF_PROG_LOAD takes them.
 
-    `names` are C identifiers. A program without lines gets no line_info.
+    Names of functions are C identifiers. A program without lines gets no line_info.
     """
     btf = BtfWriter()
     proto = btf.add_func_proto(btf.add_int("int", 4, True))
     infos = []
-    for name, code in zip(names, codes, strict=True):
+    for code in codes:
         func, lines = Writer(), Writer()
-        func.write_struct("II", 0, btf.add_func(name, proto))
+        for slot, name in code.functions:
+            func.write_struct("II", slot, btf.add_func(name, proto))
         for index, line in enumerate(code.lines):
             span = line.span
             number, column = span.source.position(span.start)

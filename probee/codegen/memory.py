@@ -1,12 +1,15 @@
 """Slots get their place: the stack frame where they fit, else this CPU's scratch memory.
 
-Needs: SSA without `zero` and `copy`. Keeps: SSA. After it there is no `slot`.
+Needs: SSA without `zero` and `copy`, callbacks opened. Keeps: SSA. After it there is no `slot`, no `shared`
+and no `area`.
 
 Slots whose lifetimes do not meet share bytes. The frame keeps room for the spills that the number of
 values alive at once can ask for; what no longer fits goes to the scratch map, smallest slots first on
 the stack. Scratch memory is four areas a CPU, taken by an exchange on the area's first word and given
 back before every return: a program that is preempted, or hit by a probe inside its own helper calls,
-shares nothing with the next one. When all four are taken the run is given up and counted.
+shares nothing with the next one. When all four are taken the run is given up and counted. A program and
+its callbacks use one area: first what they share, then the program's slots, then those of each callback
+behind those of the function that calls it.
 """
 
 from __future__ import annotations
@@ -16,17 +19,19 @@ from ..base.record import record
 from ..ir.builder import Builder
 from ..ir.nodes import Block, Value
 from ..ir.types import STACK, U64, VALUE
+from .callbacks import AREA, find_environment, find_environments
 from .flow import find_live, find_loops, find_room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Function
     from ..spec.target import Target
+    from .callbacks import Calls
 
 SCRATCH = "scratch"
 AREAS = 4
 _HEADER = 8
-_CHEAP = frozenset({"const", "map", "global", "slot", "ctx"})
+_CHEAP = frozenset({"const", "map", "global", "slot", "ctx", "func"})
 
 
 @record
@@ -44,47 +49,64 @@ class Scratch:
 
 @record
 class Layout:
-    """Where each slot goes: bytes from the frame's end, or from the scratch area's header on."""
+    """Where each slot of a function goes: bytes from the frame's end, or from the scratch area's header on.
+
+    `room` is what it may use of the stack, `scratch_size` what is used of the area up to its last slot.
+    """
 
     frame: dict[Value, int]
     scratch: dict[Value, int]
     frame_size: int
     scratch_size: int
+    room: int
 
 
-def plan_scratch(layouts: list[Layout], target: Target) -> Scratch | None:
+def plan_scratch(layouts: list[dict[Function, Layout]], target: Target) -> Scratch | None:
     """One scratch map for all programs, or None when none needs it."""
-    need = max((layout.scratch_size for layout in layouts), default=0)
+    need = max((layout.scratch_size for parts in layouts for layout in parts.values()), default=0)
     if not need:
         return None
     area = align_up(_HEADER + need, 64)
     return Scratch(area, ceil_pow2(area * AREAS), ceil_pow2(target.cpus))
 
 
-def plan_slots(function: Function) -> Layout:
-    """Decide for every slot; nothing is changed yet."""
+def plan_slots(program: Function, calls: Calls) -> dict[Function, Layout]:
+    """Decide for every slot of a program and its callbacks; nothing is changed yet."""
+    room = calls.find_room()
+    layouts: dict[Function, Layout] = {}
+    for function in sorted(program.whole, key=calls.depth):
+        above = calls.parent.get(function)
+        start = layouts[above].scratch_size if above is not None else program.shared
+        layouts[function] = _plan_function(function, room, start)
+    return layouts
+
+
+def _plan_function(function: Function, room: int, start: int) -> Layout:
     lifetimes = _find_lifetimes(function)
-    room = find_room(function) - 8 * (_count_live(function) + 1)
+    left = find_room(function, room) - 8 * (_count_live(function) + 1)
     frame: dict[Value, int] = {}
     scratch: dict[Value, int] = {}
-    frame_size = scratch_size = 0
-    for slot in sorted(lifetimes, key=lambda s: s.attr[0]):
+    frame_size, scratch_size = 0, start
+    environments = find_environments(function)
+    for slot in sorted(lifetimes, key=lambda s: (s not in environments, s.attr[0])):
         size = align_up(slot.attr[0], 8)
         at = _first_fit(slot, size, frame, lifetimes)
-        if at + size <= room:
+        if at + size <= left or slot in environments:
             frame[slot] = at
             frame_size = max(frame_size, at + size)
         else:
-            scratch[slot] = at = _first_fit(slot, size, scratch, lifetimes)
+            scratch[slot] = at = start + _first_fit(slot, size, scratch, lifetimes, start)
             scratch_size = max(scratch_size, at + size)
-    return Layout(frame, scratch, frame_size, scratch_size)
+    return Layout(frame, scratch, frame_size, scratch_size, room)
 
 
-def _first_fit(slot: Value, size: int, placed: dict[Value, int], lifetimes: dict[Value, int]) -> int:
-    """The lowest offset where `slot` meets no placed slot that is alive when it is."""
+def _first_fit(
+    slot: Value, size: int, placed: dict[Value, int], lifetimes: dict[Value, int], start: int = 0
+) -> int:
+    """The lowest distance from `start` where `slot` meets no placed slot that is alive when it is."""
     mine = lifetimes[slot]
     taken = sorted(
-        (at, align_up(other.attr[0], 8)) for other, at in placed.items() if lifetimes[other] & mine
+        (at - start, align_up(other.attr[0], 8)) for other, at in placed.items() if lifetimes[other] & mine
     )
     at = 0
     for start, length in taken:
@@ -171,42 +193,76 @@ def _count_live(function: Function) -> int:
 
 
 def apply_layout(
-    function: Function,
-    layout: Layout,
+    program: Function,
+    layouts: dict[Function, Layout],
     scratch: Scratch | None,
     target: Target,
     nesting: tuple[str, int],
 ) -> None:
     """Put addresses in the place of slots, and take and give back the scratch area if one is used."""
-    area = None
-    blocks = list(function.blocks)  # those that run with the area taken
-    if layout.scratch:
-        assert scratch is not None
-        area = _take_area(function, scratch, target, nesting)
-    for block in blocks:
+    used = any(layout.scratch_size for layout in layouts.values())
+    for function in program.callbacks:
+        _place(function, layouts[function], _read_area(function) if used else None)
+    blocks = list(program.blocks)  # those that run with the area taken
+    if not used:
+        _place(program, layouts[program], None)
+        return
+    assert scratch is not None
+    area = _take_area(program, scratch, target, nesting)
+    _give_back(blocks, area)
+    _place(program, layouts[program], area)
+
+
+def _place(function: Function, layout: Layout, area: Value | None) -> None:
+    """Put addresses in the place of slots and shared memory; without an area nobody is told of it."""
+    marks = {value for block in function.blocks for value in block.values if value.op == "area"}
+    for block in function.blocks:
         out: list[Value] = []
         for value in block.values:
+            if value in marks:
+                continue
             if value.op == "slot":
                 if value in layout.frame:
                     size = align_up(value.attr[0], 8)
                     value.op, value.type, value.imm = "frame", STACK, -(layout.frame[value] + size)
                     value.attr = None
                 elif value in layout.scratch:
-                    assert area is not None
-                    at = Value("const", U64, imm=_HEADER + layout.scratch[value], span=value.span)
-                    out.append(at)
-                    value.op, value.type, value.args = "padd", VALUE, [area, at]
-                    value.attr = None
+                    _move_to_area(out, value, area, layout.scratch[value])
                 else:
                     continue  # never touched
-            elif value.op == "ret" and area is not None:
-                nothing = Value("const", U64, span=value.span)
-                out += (
-                    nothing,
-                    Value("store", None, [area, nothing], attr=8, span=value.span),
-                )
+            elif value.op == "shared":
+                _move_to_area(out, value, area, value.imm)
+            elif value.op == "store" and value.args[1] in marks:
+                if area is None:
+                    continue
+                value.args[1] = area
             out.append(value)
         block.values = out
+
+
+def _move_to_area(out: list[Value], value: Value, area: Value | None, offset: int) -> None:
+    assert area is not None
+    at = Value("const", U64, imm=_HEADER + offset, span=value.span)
+    out.append(at)
+    value.op, value.type, value.args = "padd", VALUE, [area, at]
+    value.attr, value.imm = None, 0
+
+
+def _give_back(blocks: list[Block], area: Value) -> None:
+    for block in blocks:
+        if block.values[-1].op == "ret":
+            nothing = Value("const", U64, span=block.values[-1].span)
+            store = Value("store", None, [area, nothing], attr=8, span=nothing.span)
+            block.values[-1:-1] = [nothing, store]
+
+
+def _read_area(callback: Function) -> Value:
+    """The area's address, which a callback has from its environment."""
+    environment = find_environment(callback)
+    area = Value("load", VALUE, [environment], imm=AREA, span=callback.span)
+    entry = callback.blocks[0].values
+    entry.insert(entry.index(environment) + 1, area)
+    return area
 
 
 def _take_area(function: Function, scratch: Scratch, target: Target, nesting: tuple[str, int]) -> Value:

@@ -1,4 +1,4 @@
-"""The order of the passes: functions of IR in, code for a target out."""
+"""The order of the passes: programs of IR in, code for a target out."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from ..base.record import record
 from ..spec.abi import MapType
 from ..spec.bundle import Map
 from . import simplify
-from .emit import Code, emit
+from .callbacks import open_callbacks
+from .emit import emit
 from .legalize import legalize, split_edges
-from .memory import SCRATCH, apply_layout, plan_scratch, plan_slots
+from .link import Linked, link
+from .memory import SCRATCH, Layout, apply_layout, plan_scratch, plan_slots
+from .flow import find_room
 from .registers import allocate
 from .select import select
 
@@ -24,38 +27,45 @@ if TYPE_CHECKING:
 
 @record
 class Unit:
-    """The code of some functions, in their order, and the maps that the code generator added."""
+    """The code of some programs, in their order, and the maps that the code generator added."""
 
-    codes: tuple[Code, ...]
+    codes: tuple[Linked, ...]
     maps: tuple[Map, ...]
 
 
 def compile_unit(
-    functions: Sequence[Function],
+    programs: Sequence[Function],
     target: Target,
     nesting: tuple[str, int],
     dump: Dump | None = None,
 ) -> Unit:
-    """Compile `functions`, which are used up.
+    """Compile `programs` and their callbacks, which are used up. Raises FeatureError for what the target
+    does not allow.
 
     `nesting` is the map and offset of the u64 that counts runs given up for lack of scratch memory.
-    `dump` is called with a stage's name and a function after "built", "simplified" and "allocated".
+    `dump` is called with a stage's name and a program after "built", "simplified" and "allocated".
     """
-    for function in functions:
-        _show(dump, "built", function)
-        prepare(function, target)
-        _show(dump, "simplified", function)
-    layouts = [plan_slots(function) for function in functions]
+    layouts: list[dict[Function, Layout]] = []
+    for program in programs:
+        _show(dump, "built", program)
+        for function in program.whole:
+            prepare(function, target)
+        _show(dump, "simplified", program)
+        layouts.append(plan_slots(program, open_callbacks(program)))
     scratch = plan_scratch(layouts, target)
     codes = []
-    for function, layout in zip(functions, layouts, strict=True):
-        apply_layout(function, layout, scratch, target, nesting)
-        split_edges(function)
-        select(function)
-        simplify.lay_out(function)
-        registers, frame_size = allocate(function, layout.frame_size)
-        _show(dump, "allocated", function)
-        codes.append(emit(function, registers, frame_size, target))
+    for program, layout in zip(programs, layouts, strict=True):
+        apply_layout(program, layout, scratch, target, nesting)
+        parts = []
+        for function in program.whole:
+            split_edges(function)
+            select(function)
+            simplify.lay_out(function)
+            room = find_room(function, layout[function].room)
+            registers, frame_size = allocate(function, layout[function].frame_size, room)
+            parts.append((function, registers, frame_size))
+        _show(dump, "allocated", program)
+        codes.append(link([emit(*part, target) for part in parts]))
     maps = () if scratch is None else (Map(SCRATCH, MapType.ARRAY, 4, scratch.size, 1),)
     return Unit(tuple(codes), maps)
 
@@ -71,5 +81,6 @@ def prepare(function: Function, target: Target) -> None:
 
 def _show(dump: Dump | None, stage: str, function: Function) -> None:
     if dump is not None:
-        function.number()
+        for part in function.whole:
+            part.number()
         dump(stage, function)

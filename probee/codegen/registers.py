@@ -18,7 +18,7 @@ from ..base.record import record
 from ..ir.nodes import Value
 from ..ir.ops import COMMUTATIVE, COMPARISONS
 from ..ir.types import U64
-from .flow import find_live, find_loops, find_room
+from .flow import find_live, find_loops
 from .select import FOLDED
 
 TYPE_CHECKING = False
@@ -44,16 +44,16 @@ class Lifetimes:
     first: dict[Value, int]
 
 
-def allocate(function: Function, frame_size: int) -> tuple[dict[Value, int], int]:
+def allocate(function: Function, frame_size: int, room: int) -> tuple[dict[Value, int], int]:
     """The register of every value, and the size of the frame with spills, of which slots take the
-    first `frame_size` bytes."""
+    first `frame_size` bytes; it may have `room`."""
     kept: set[Value] = set()
     for _ in range(64):
         lifetimes = _find_lifetimes(function, kept)
         registers, spilled = _assign(function, lifetimes)
         if not spilled:
             return registers, frame_size
-        frame_size = _spill(function, spilled, lifetimes, frame_size, kept)
+        frame_size = _spill(function, spilled, lifetimes, frame_size, kept, room)
     raise InternalError(f"{function.name}: register allocation does not end")
 
 
@@ -191,8 +191,10 @@ def _choose(
     registers: dict[Value, int],
 ) -> int | None:
     """A free register: one that saves a move, else one that calls leave alone if calls are crossed."""
-    if value.op == "ctx":
-        return 1 if not taken[1] & mask else next((r for r in _SAVED_FIRST if not taken[r] & mask), None)
+    if value.op in ("ctx", "param"):
+        # Parameters are moved one after the other: none may be put where another still is.
+        own = value.imm + 1
+        return own if not taken[own] & mask else next((r for r in _SAVED_FIRST if not taken[r] & mask), None)
     for hint in hints.get(value, ()):
         register = hint if isinstance(hint, int) else registers.get(hint)
         if register is not None and not taken[register] & mask:
@@ -250,6 +252,7 @@ def _spill(
     lifetimes: Lifetimes,
     frame_size: int,
     kept: set[Value],
+    room: int,
 ) -> int:
     """Give each spilled value 8 bytes of the frame (shared by disjoint lifetimes), write it there once
     and read it back before each use. The new size of the frame."""
@@ -263,7 +266,7 @@ def _spill(
         homes[home] |= mask
         offset[value] = -(frame_size + 8 * (home + 1))
     frame_size += 8 * len(homes)
-    if frame_size > find_room(function):
+    if frame_size > room:
         raise InternalError(f"{function.name}: more values alive at once than the stack can hold")
     for block in function.blocks:
         out: list[Value] = []

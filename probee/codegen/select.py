@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Function
 
-CHEAP = frozenset({"const", "map", "global", "frame"})
+CHEAP = frozenset({"const", "map", "global", "frame", "func"})
 """Ops that are made again at each use."""
 
 FOLDED = CHEAP | {"reload"}

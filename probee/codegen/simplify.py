@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..ir.nodes import Block, Function, Value
 
-_UNIQUE = frozenset({"slot", "ctx"})
+_UNIQUE = frozenset({"slot", "ctx", "param"})
 
 
 def merge_common(function: Function) -> None:

@@ -6,10 +6,11 @@ Variables follow Braun et al., "Simple and Efficient Construction of Static Sing
 
 from __future__ import annotations
 
+from ..base.bits import align_up
 from . import fold
 from .nodes import Block, Function, Value
 from .ops import COMMUTATIVE
-from .types import BOOL, CTX, MAP, STACK, U64, VALUE, IntType, PtrType, Type, int_type
+from .types import BOOL, CTX, MAP, S64, STACK, U64, VALUE, IntType, PtrType, Type, int_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 class Builder:
     """Appends to `block`, the current one. `span` is given to every value made."""
 
-    def __init__(self, name: str, span: Span | None = None) -> None:
+    def __init__(self, name: str, span: Span | None = None, program: Function | None = None) -> None:
         self.function = Function(name, span)
+        self.program = program or self.function  # the function itself, or the one it is a callback of
         self.span = span
         self._sealed: set[Block] = set()
         self._variables: dict[tuple[Block, str], Value] = {}
@@ -164,6 +166,8 @@ class Builder:
                 return pointer
             if pointer.op == "global":
                 return self.global_(pointer.attr, pointer.imm + by)
+            if pointer.op == "shared":
+                return self.shared(pointer.imm + by)
         return self.emit("padd", pointer.type, [pointer, self._value(by)])
 
     # ---- memory
@@ -172,7 +176,8 @@ class Builder:
         """The program's context; one value a function, at the head of its entry block."""
         if self._ctx is None:
             self._ctx = Value("ctx", CTX, span=self.span)
-            self.function.blocks[0].values.insert(0, self._ctx)
+            entry = self.function.blocks[0].values
+            entry.insert(_count_params(entry), self._ctx)
         return self._ctx
 
     def slot(self, size: int, align: int = 8) -> Value:
@@ -183,8 +188,19 @@ class Builder:
         """Private memory that is there all through the function, wherever it is asked for."""
         slot = Value("slot", STACK, attr=(size, align), span=self.span)
         entry = self.function.blocks[0].values
-        entry.insert(1 if entry and entry[0].op == "ctx" else 0, slot)
+        at = _count_params(entry)
+        entry.insert(at + 1 if entry[at : at + 1] == [self._ctx] else at, slot)
         return slot
+
+    def take_shared(self, size: int) -> int:
+        """Room for `size` bytes, aligned to 8, in the memory that the program and its callbacks share."""
+        offset = self.program.shared
+        self.program.shared += align_up(size, 8)
+        return offset
+
+    def shared(self, offset: int) -> Value:
+        """Address of byte `offset` of that memory."""
+        return self.emit("shared", VALUE, [], imm=offset)
 
     def map(self, name: str) -> Value:
         return self.emit("map", MAP, [], attr=name)
@@ -230,6 +246,26 @@ class Builder:
 
         helper = HELPERS[name]
         return self.emit("call", helper.gives, [self._value(a) for a in args], attr=name)
+
+    # ---- callbacks
+
+    def callback(self, name: str) -> Builder:
+        """A builder of a callback of this program."""
+        made = Builder(name, self.span, self.program)
+        self.program.callbacks.append(made.function)
+        return made
+
+    def param(self, number: int, type: Type) -> Value:
+        """What the callback at hand is called with. Ask for them in order, before anything else."""
+        return self.emit("param", type, [], imm=number)
+
+    def each(self, map: Value, callback: str) -> Value:
+        """Call a callback with every entry of a map until it gives 1; the number of calls."""
+        return self.emit("each", S64, [map], attr=callback)
+
+    def loop(self, count: Value | int, callback: str) -> Value:
+        """Call a callback `count` times (at most 2^23), or until it gives 1; the number of calls."""
+        return self.emit("loop", S64, [self._value(count)], attr=callback)
 
     # ---- variables
 
@@ -339,6 +375,10 @@ class Builder:
                         value.args = [value.args[i] for i in keep]
                 block.preds = [block.preds[i] for i in keep]
         self.function.blocks = [b for b in self.function.blocks if b in reached]
+
+
+def _count_params(entry: list[Value]) -> int:
+    return sum(value.op == "param" for value in entry)
 
 
 def is_pointer(value: Value) -> bool:

@@ -26,7 +26,7 @@ from .ops import ARITHMETIC, COMPARISONS, OPS
 from .paths import check_paths
 from .spaces import ACCESS, FOREIGN, HELPER_SPACES, RELEASES, find_space
 from .text import names, print_value
-from .types import CTX, MAP, STACK, VALUE, IntType, PtrType, Space, Type
+from .types import CTX, MAP, S64, STACK, U64, VALUE, IntType, PtrType, Space, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,32 +44,44 @@ class Stage:
 
 _MACHINE = frozenset({"moves", "spill", "reload", "frame"})
 _BULK = frozenset({"zero", "copy"})
+_CLOSED = frozenset({"each", "loop"})
+_OPENED = frozenset({"func", "area"})
 _ALL = frozenset(OPS)
 
 STAGES = {
-    "built": Stage(_ALL - _MACHINE),
-    "legal": Stage(_ALL - _MACHINE - _BULK),
-    "placed": Stage(_ALL - _MACHINE - _BULK - {"slot"} | {"frame"}),
-    "allocated": Stage(_ALL - _BULK - {"slot", "cast"}, ssa=False),
+    "built": Stage(_ALL - _MACHINE - _OPENED),
+    "legal": Stage(_ALL - _MACHINE - _BULK - _OPENED),
+    "opened": Stage(_ALL - _MACHINE - _BULK - _CLOSED),
+    "placed": Stage(_ALL - _MACHINE - _BULK - _CLOSED - {"slot", "shared", "area"} | {"frame"}),
+    "allocated": Stage(_ALL - _BULK - _CLOSED - {"slot", "shared", "area", "cast"}, ssa=False),
 }
-"""After the builder, after legalizing, after slots have their place, after register allocation."""
+"""After the builder, after legalizing, after callbacks have become arguments of helpers, after slots have
+their place, after register allocation."""
 
 _TARGETS = {"jump": 1, "br": 2, "may_goto": 2, "ret": 0}
 _ARG_KINDS = {"i": (IntType, "an integer"), "p": (PtrType, "a pointer"), "x": (object, "a value")}
-_ADDRESSES: dict[str, Type] = {"ctx": CTX, "slot": STACK, "map": MAP, "global": VALUE, "frame": STACK}
+_ADDRESSES: dict[str, Type] = {
+    **{"ctx": CTX, "slot": STACK, "map": MAP, "global": VALUE, "frame": STACK},
+    **{"shared": VALUE, "area": VALUE, "func": U64, "each": S64, "loop": S64},
+}
+_FIRST = frozenset({"ctx", "param"})
 _SIZES = {"store": (1, 2, 4, 8)} | dict.fromkeys(("atomic_add", "fetch_add", "xchg", "cmpxchg"), (4, 8))
 
 
 def check_function(function: Function, stage: str = "built") -> None:
-    """InternalError, with function, block, value and rule, unless `function` is legal at `stage`."""
-    Checker(function, STAGES[stage], stage).check()
+    """InternalError, with function, block, value and rule, unless `function` is legal at `stage`, and its
+    callbacks are."""
+    for part in function.whole:
+        Checker(part, STAGES[stage], stage, function).check()
 
 
 class Checker:
     """Remembers where it is, so that a complaint can say so."""
 
-    def __init__(self, function: Function, stage: Stage, stage_name: str) -> None:
+    def __init__(self, function: Function, stage: Stage, stage_name: str, program: Function) -> None:
         self.function = function
+        self.callbacks = {callback.name for callback in program.callbacks}
+        self.shared = program.shared
         self.stage = stage
         self.stage_name = stage_name
         self.block: Block | None = None
@@ -137,7 +149,9 @@ class Checker:
             if op == "phi" and self.stage.ssa:
                 self.expect(len(self.value.args) == len(block.preds), "shape", "one argument a predecessor")
             self.expect(
-                op != "ctx" or block is self.function.blocks[0], "shape", "ctx stands in the entry block"
+                op not in _FIRST or block is self.function.blocks[0],
+                "shape",
+                f"{op} stands in the entry block",
             )
         self.value = None
 
@@ -201,6 +215,10 @@ class Checker:
             self.expect(value.imm >= 0, "constant", "an offset in a map's value is not negative")
         elif value.op == "call":
             self.expect(value.attr in HELPERS, "helper", f"no helper is called {value.attr!r}")
+        elif OPS[value.op].attr == "callback name":
+            self.expect(value.attr in self.callbacks, "constant", f"no callback is called {value.attr!r}")
+        elif value.op == "shared":
+            self.expect(0 <= value.imm < self.shared, "constant", "beyond the memory that is shared")
 
     def check_types(self, value: Value) -> None:
         op, type = value.op, value.type
@@ -272,6 +290,7 @@ def _is_copy(attr: object) -> bool:
 _CONSTANTS: dict[str, Callable[[object], bool]] = {
     "map name": _is_name,
     "helper name": _is_name,
+    "callback name": _is_name,
     "bytes": _is_size,
     "(size, align)": _is_slot,
     "(to offset, from offset, bytes)": _is_copy,
@@ -297,6 +316,8 @@ def _cast_type(value: Value) -> str:
 
 
 def _load_type(value: Value) -> str:
+    if value.args[0].op == "param":
+        return ""  # what the code generator has put there for a callback
     own = isinstance(value.type, PtrType) and value.type.space not in FOREIGN
     return f"{value.type} can't come out of memory" if own else ""
 

@@ -12,7 +12,7 @@ from ..base.bits import U64 as MASK
 from ..base.errors import InternalError
 from ..spec.abi import MAX_STACK, MapType
 from .fold import canonical, compute, fold_comparison
-from .interp_helpers import CALLS
+from .interp_helpers import CALLS, call_each, call_times
 from .interp_machine import InterpMachine
 from .interp_maps import UNDEFINED
 from .ops import ARITHMETIC, COMPARISONS
@@ -21,7 +21,7 @@ from .types import IntType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import NoReturn
 
     from .interp_maps import InterpMap
@@ -47,24 +47,54 @@ def run(
     InternalError where the function does what it must not: a bad access, a record not given back, more
     than `budget` values computed.
     """
-    return _Run(function, machine, context, budget, rounds).run()
+    whole = _Whole(function, machine, context, budget, rounds)
+    before, machine.call_back = machine.call_back, whole.call_back
+    try:
+        return _Run(function, whole, ()).run()
+    finally:
+        machine.call_back = before
+        whole.close()
+
+
+class _Whole:
+    """What a program and its callbacks share in one run. `budget`: values that may still be computed."""
+
+    def __init__(
+        self, program: Function, machine: InterpMachine, context: bytes, budget: int, rounds: int
+    ) -> None:
+        self.machine = machine
+        self.budget = budget
+        self.rounds = rounds
+        memory = machine.memory
+        self.context = memory.add("ctx", bytearray(context), writable=False)
+        self.shared = memory.add("shared memory", bytearray([UNDEFINED]) * program.shared)
+        self.callbacks = {c.name: (c, memory.add(f"callback {c.name}", bytearray())) for c in program.callbacks}
+
+    def call_back(self, address: int, args: Sequence[int]) -> int:
+        """Call the callback at `address`."""
+        for function, region in self.callbacks.values():
+            if region.address == address:
+                return _Run(function, self, args).run()
+        raise InternalError(f"no callback at {address:#x}")
+
+    def close(self) -> None:
+        for region in (self.context, self.shared, *(region for _, region in self.callbacks.values())):
+            self.machine.memory.drop(region)
 
 
 class _Run:
-    """One run: the values so far."""
+    """One run of one function: the values so far."""
 
-    def __init__(
-        self, function: Function, machine: InterpMachine, context: bytes, budget: int, rounds: int
-    ) -> None:
+    def __init__(self, function: Function, whole: _Whole, args: Sequence[int]) -> None:
         self.function = function
-        self.machine = machine
-        self.memory = machine.memory
-        self.context = self.memory.add("ctx", bytearray(context), writable=False)
+        self.whole = whole
+        self.args = args
+        self.machine = whole.machine
+        self.memory = self.machine.memory
         self.frame = self.memory.add("frame", bytearray([UNDEFINED]) * MAX_STACK)
         self.slots: dict[Value, Region] = {}
         self.values: dict[Value, int] = {}
-        self.budget = budget
-        self.rounds = rounds
+        self.rounds = whole.rounds
 
     def fail(self, what: str, block: Block, value: Value) -> NoReturn:
         where = f"{self.function.name}: {names(self.function)[block]}"
@@ -81,7 +111,7 @@ class _Run:
                 if block is None:
                     return result & MASK
         finally:
-            for region in (self.context, self.frame, *self.slots.values()):
+            for region in (self.frame, *self.slots.values()):
                 self.memory.drop(region)
 
     def join(self, block: Block, edge: int) -> None:
@@ -92,9 +122,9 @@ class _Run:
     def walk(self, block: Block) -> tuple[int, Block | None, int]:
         """To the end of `block`: what it returns, or the next block and by which edge it is entered."""
         for value in block.values:
-            self.budget -= 1
+            self.whole.budget -= 1
             try:
-                if self.budget < 0:
+                if self.whole.budget < 0:
                     raise InternalError("the budget of steps is used up")
                 if value.op == "ret":
                     self.check_records()
@@ -156,7 +186,31 @@ def _const(run: _Run, value: Value) -> int:
 
 
 def _ctx(run: _Run, value: Value) -> int:
-    return run.context.address
+    return run.whole.context.address
+
+
+def _param(run: _Run, value: Value) -> int:
+    if value.imm >= len(run.args):
+        raise InternalError(f"called with {len(run.args)} values")
+    return run.args[value.imm]
+
+
+def _shared(run: _Run, value: Value) -> int:
+    return run.whole.shared.address + value.imm
+
+
+def _func(run: _Run, value: Value) -> int:
+    if value.attr not in run.whole.callbacks:
+        raise InternalError(f"the program has no callback {value.attr}")
+    return run.whole.callbacks[value.attr][1].address
+
+
+def _each(run: _Run, value: Value) -> int:
+    return call_each(run.machine, run.operand(value.args[0]), _func(run, value))
+
+
+def _loop(run: _Run, value: Value) -> int:
+    return call_times(run.machine, run.operand(value.args[0]), _func(run, value))
 
 
 def _slot(run: _Run, value: Value) -> int:
@@ -293,13 +347,19 @@ def _frame(run: _Run, value: Value) -> int:
     return run.frame.address + MAX_STACK + value.imm
 
 
-_INLINE = frozenset({"const", "map", "global", "frame", "reload"})
+_INLINE = frozenset({"const", "map", "global", "frame", "reload", "func"})
 
 _EVALUATE: dict[str, Callable[[_Run, Value], int]] = {
     **dict.fromkeys(ARITHMETIC, _arithmetic),
     **dict.fromkeys(COMPARISONS, _compare),
     "const": _const,
     "ctx": _ctx,
+    "param": _param,
+    "shared": _shared,
+    "area": _shared,
+    "func": _func,
+    "each": _each,
+    "loop": _loop,
     "slot": _slot,
     "map": _map,
     "global": _global,

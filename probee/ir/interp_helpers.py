@@ -5,7 +5,7 @@ What a string read leaves in its buffer after the 0 is left as it was; the kerne
 
 from __future__ import annotations
 
-from errno import EFAULT, EINVAL
+from errno import E2BIG, EFAULT, EINVAL
 
 from ..base.errors import InternalError
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _U32 = 0xFFFFFFFF
 _LARGEST_RECORD = _U32 // 4
+_MOST_CALLS = 1 << 23  # BPF_MAX_LOOPS
+_USER_STACK = 1 << 8  # BPF_F_USER_STACK
 _WAKEUP_FLAGS = 3  # BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP
 
 
@@ -51,6 +53,48 @@ def _update(machine: InterpMachine, args: list[int]) -> int:
 def _delete(machine: InterpMachine, args: list[int]) -> int:
     map = machine.find_map(args[0])
     return map.delete(_key(machine, map, args[1]))
+
+
+# ---- callbacks
+
+
+def call_each(machine: InterpMachine, map: int, callback: int, env: int = 0) -> int:
+    """Call `callback` with every entry that is there when its turn comes; the number of calls."""
+    found = machine.find_map(map)
+    assert machine.call_back is not None
+    count = 0
+    for key in list(found.entries):
+        value = found.find(key, machine.cpu)
+        if value is None:
+            continue
+        count += 1
+        place = machine.memory.add(f"key of {found.spec.name}", bytearray(key), writable=False)
+        stop = machine.call_back(callback, (map, place.address, value.address, env))
+        machine.memory.drop(place)
+        if stop:
+            break
+    return count
+
+
+def call_times(machine: InterpMachine, times: int, callback: int, env: int = 0) -> int:
+    """Call `callback` with 0, 1, … below `times`; the number of calls."""
+    assert machine.call_back is not None
+    if times & _U32 > _MOST_CALLS:
+        return -E2BIG
+    for index in range(times & _U32):
+        if machine.call_back(callback, (index, env)):
+            return index + 1
+    return times & _U32
+
+
+def _for_each(machine: InterpMachine, args: list[int]) -> int:
+    map, callback, env, flags = args
+    return -EINVAL if flags else call_each(machine, map, callback, env)
+
+
+def _loop(machine: InterpMachine, args: list[int]) -> int:
+    times, callback, env, flags = args
+    return -EINVAL if flags else call_times(machine, times, callback, env)
 
 
 # ---- rings
@@ -110,6 +154,17 @@ def _namespace_pid(machine: InterpMachine, args: list[int]) -> int:
     pair = machine.tid.to_bytes(4, "little") + machine.pid.to_bytes(4, "little")
     machine.memory.write(buffer, pair if matches else bytes(size))
     return 0 if matches else -EINVAL
+
+
+# ---- stacks
+
+
+def _stack(machine: InterpMachine, args: list[int]) -> int:
+    _, buffer, size, flags = args
+    frames = machine.user_stack if flags & _USER_STACK else machine.kernel_stack
+    data = b"".join([frame.to_bytes(8, "little") for frame in frames])[: size & ~7]
+    machine.memory.write(buffer, data.ljust(size, b"\0"))
+    return len(data) if data else -EFAULT
 
 
 # ---- memory of others
@@ -195,12 +250,15 @@ CALLS: dict[str, Call] = {
     "get_ns_current_pid_tgid": _namespace_pid,
     "get_current_task": lambda m, _: m.task,
     "get_current_cgroup_id": lambda m, _: m.cgroup,
+    "get_stack": _stack,
     "get_func_ip": lambda m, _: m.func_ip,
     "get_attach_cookie": lambda m, _: m.cookie,
     "probe_read_user": _read(_find_user),
     "probe_read_kernel": _read(_find_kernel),
     "probe_read_user_str": _read_str(_find_user),
     "probe_read_kernel_str": _read_str(_find_kernel),
+    "for_each_map_elem": _for_each,
+    "loop": _loop,
     "perf_event_output": _perf_output,
     "ringbuf_reserve": _reserve,
     "ringbuf_submit": _release("submitted"),

@@ -10,7 +10,7 @@ from .interp_memory import Memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from ..spec.bundle import Map
 
@@ -30,11 +30,14 @@ class InterpMachine:
         self.comm = b"interp"
         self.pid_namespace = (0, 0)  # device and inode
         self.time = self.boot_time = self.tai_time = self.jiffies = 0
+        self.kernel_stack: tuple[int, ...] = ()
+        self.user_stack: tuple[int, ...] = ()
         self.task = self.cgroup = self.func_ip = self.cookie = 0
         self.user_memory: dict[int, bytes] = {}
         self.kernel_memory: dict[int, bytes] = {}
         self.random = random.Random(seed)
         self.memory = Memory()
+        self.call_back: Callable[[int, Sequence[int]], int] | None = None  # while a function runs
         self.maps = {spec.name: InterpMap(spec, self.memory, cpus) for spec in maps}
 
     def records(self, ring: str) -> list[bytes]:

@@ -70,14 +70,25 @@ class Block:
 
 
 class Function:
-    """`blocks[0]` is the entry. Order of blocks is the order of the code."""
+    """`blocks[0]` is the entry. Order of blocks is the order of the code.
 
-    __slots__ = ("name", "blocks", "span")
+    A program has `callbacks`, functions that it or one of them names, and `shared` bytes of memory that
+    all of them see through one run; a callback itself has neither.
+    """
+
+    __slots__ = ("name", "blocks", "span", "callbacks", "shared")
 
     def __init__(self, name: str, span: Span | None = None) -> None:
         self.name = name
         self.blocks: list[Block] = []
         self.span = span
+        self.callbacks: list[Function] = []
+        self.shared = 0
+
+    @property
+    def whole(self) -> list[Function]:
+        """The function and its callbacks."""
+        return [self, *self.callbacks]
 
     def link(self) -> None:
         """Recompute `preds`. Phis must be in step with it: only for functions without phis, or where no

@@ -32,6 +32,8 @@ OPS: dict[str, Op] = {
         Op("slot", "", attr="(size, align)"),  # bytes private to this run; content undefined
         Op("map", "", attr="map name"),
         Op("global", "", imm="offset", attr="map name"),  # address in an array map's only value
+        Op("shared", "", imm="offset"),  # address in memory that a run and its callbacks share; undefined
+        Op("param", "", imm="number"),  # what a callback is called with; first in its entry block
         # arithmetic on 64-bit integers
         *(Op(n, "ii") for n in ("add", "sub", "mul", "udiv", "umod", "sdiv", "smod")),
         *(Op(n, "ii") for n in ("and", "or", "xor", "shl", "lshr", "ashr")),
@@ -53,6 +55,9 @@ OPS: dict[str, Op] = {
         Op("cmpxchg", "pii", "write", imm="offset", attr="bytes"),  # pointer, expected, new → old
         # calls
         Op("call", "x*", "call", attr="helper name"),
+        # a callback called again and again until it gives 1; the number of calls
+        Op("each", "p", "write", attr="callback name"),  # with every entry of a map: param 1 key, 2 value
+        Op("loop", "i", "write", attr="callback name"),  # so many times: param 0 counts from 0
         # joins: one argument a predecessor, in the block's order of predecessors
         Op("phi", "x*"),
         # the end of a block
@@ -60,6 +65,9 @@ OPS: dict[str, Op] = {
         Op("br", "i", "end", gives=False),  # targets: if not 0, if 0
         Op("may_goto", "", "end", gives=False),  # targets: go round again, when the run may do so no more
         Op("ret", "i", "end", gives=False),
+        # only after callbacks have become arguments of helpers
+        Op("func", "", attr="callback name"),  # address of a callback
+        Op("area", ""),  # what shared memory and scratch slots are in
         # only after register allocation has begun
         Op("moves", "x*", "write", attr="phis, or frame offsets, to write", gives=False),  # all at once
         Op("spill", "x", "write", imm="frame offset", gives=False),

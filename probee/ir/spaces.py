@@ -12,13 +12,17 @@ OWN = frozenset({Space.STACK, Space.VALUE, Space.RING})
 FOREIGN = frozenset({Space.KERNEL, Space.USER})
 """Memory that only a helper may read; such a pointer is a number, and never checked against 0."""
 
-HELPER_SPACES = {"m": frozenset({Space.MAP}), "p": OWN, "o": OWN}
+READ = OWN | {Space.KEY}
+"""Memory that loads and helpers may read."""
+
+HELPER_SPACES = {"m": frozenset({Space.MAP}), "p": READ, "o": OWN}
 """By the letters of a helper's `args`."""
 
 ACCESS: dict[str, tuple[frozenset[Space], ...]] = {
-    "load": (OWN | {Space.CTX},),
-    "copy": (OWN, OWN | {Space.CTX}),
-    "padd": (OWN | FOREIGN | {Space.CTX},),
+    "load": (READ | {Space.CTX},),
+    "copy": (OWN, READ | {Space.CTX}),
+    "padd": (READ | FOREIGN | {Space.CTX},),
+    "each": (frozenset({Space.MAP}),),
     **dict.fromkeys(("store", "zero", "atomic_add", "fetch_add", "xchg", "cmpxchg"), (OWN,)),
 }
 """For ops that touch memory or move pointers: the spaces of their first arguments."""

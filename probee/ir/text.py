@@ -9,7 +9,9 @@
 
 How an op is written follows from its row of the op table: `.8` are the bytes it touches, `+112` the
 offset that belongs to the pointer before it, a bare word the map or helper. Values and blocks are
-numbered in order, whatever their `id` and `name` are, so a dump never changes what it shows.
+numbered in order, whatever their `id` and `name` are, so a dump never changes what it shows. After a
+program come its callbacks, each under a line `callback NAME`; `shared 24` behind the program's name are
+the bytes that they share.
 For functions in SSA form `parse_function(print_function(f))` prints the same text; what passes make
 of them after that is printed only. A comment goes from `;` to the line's end.
 """
@@ -49,8 +51,18 @@ def names(function: Function) -> dict[Value | Block, str]:
 
 def print_function(function: Function, *, spans: bool = False) -> str:
     """The text of `function`. `spans`: each line says where in the script it comes from, `; line:column`."""
+    head = f"function {function.name}"
+    if function.shared:
+        head += f" shared {function.shared}"
+    lines = [head, *_body_lines(function, spans)]
+    for callback in function.callbacks:
+        lines += [f"callback {callback.name}", *_body_lines(callback, spans)]
+    return "\n".join(lines) + "\n"
+
+
+def _body_lines(function: Function, spans: bool) -> list[str]:
     called = names(function)
-    lines = [f"function {function.name}"]
+    lines = []
     for block in function.blocks:
         lines.append(f"{called[block]}:")
         for value in block.values:
@@ -58,7 +70,7 @@ def print_function(function: Function, *, spans: bool = False) -> str:
             if spans and value.span is not None:
                 text += f"  ; {value.span.line}:{value.span.column}"
             lines.append(text)
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def print_value(value: Value, block: Block, function: Function) -> str:
@@ -132,6 +144,12 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.source = Source("ir", text)
         self.at = (0, 0)  # the line that errors point at: its start and end
+        self.program = Function("")
+        self.begin(self.program)
+
+    def begin(self, function: Function) -> None:
+        """Read `function` from here on: names of values and blocks are its own."""
+        self.function = function
         self.blocks: dict[str, Block] = {}
         self.values: dict[str, Value] = {}
         self.uses: list[tuple[tuple[int, int], Value, list[str], list[str]]] = []
@@ -141,7 +159,6 @@ class _Parser:
         raise SourceError([Diagnostic("ERROR", message, Span(self.source, *self.at))])
 
     def parse(self) -> Function:
-        function = Function("")
         start = 0
         for line in self.source.text.split("\n"):
             content = line.partition(";")[0].strip()
@@ -149,27 +166,36 @@ class _Parser:
             self.at = (first, first + len(content))
             start += len(line) + 1
             if content:
-                self._line(function, content)
-        if not function.name:
+                self._line(content)
+        if not self.program.name:
             self.fail("expected 'function NAME'")
-        self._resolve()
-        self._order_preds(function)
-        function.number()
-        return function
+        self._finish()
+        return self.program
 
-    def _line(self, function: Function, content: str) -> None:
+    def _finish(self) -> None:
+        self._resolve()
+        self._order_preds(self.function)
+        self.function.number()
+
+    def _line(self, content: str) -> None:
         if content.startswith("function "):
-            if function.name:
+            if self.program.name:
                 self.fail("expected one function, got another")
-            function.name = content.removeprefix("function ").strip()
-        elif not function.name:
+            name, _, shared = content.removeprefix("function ").strip().partition(" shared ")
+            self.program.name = name
+            self.program.shared = int(self._match(_NUMBER, shared, "a number of bytes")[0]) if shared else 0
+        elif not self.program.name:
             self.fail("expected 'function NAME' first")
+        elif content.startswith("callback "):
+            self._finish()
+            self.begin(Function(content.removeprefix("callback ").strip()))
+            self.program.callbacks.append(self.function)
         elif content.endswith(":"):
-            self._block(function, content[:-1])
-        elif not function.blocks:
+            self._block(self.function, content[:-1])
+        elif not self.function.blocks:
             self.fail("expected a block, such as 'b0:', before the first value")
         else:
-            function.blocks[-1].values.append(self._value(content))
+            self.function.blocks[-1].values.append(self._value(content))
 
     def _block(self, function: Function, name: str) -> None:
         if not _TARGET.fullmatch(name):

@@ -21,6 +21,7 @@ class Space(IntEnum):
     RING = 5  # a reserved ring record
     KERNEL = 6  # kernel memory, read by helper only
     USER = 7  # memory of the traced process, read by helper only
+    KEY = 8  # the key that a callback gets, to be read
 
 
 @record
@@ -55,6 +56,7 @@ STACK = PtrType(Space.STACK)
 MAP = PtrType(Space.MAP)
 VALUE = PtrType(Space.VALUE)
 VALUE_OR_NULL = PtrType(Space.VALUE, True)
+KEY = PtrType(Space.KEY)
 RING = PtrType(Space.RING)
 RING_OR_NULL = PtrType(Space.RING, True)
 

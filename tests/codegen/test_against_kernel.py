@@ -52,7 +52,7 @@ def compile_one(function: Function, isa: int) -> Unit:
 def run_in_kernel(unit: Unit, words: Sequence[int]) -> int:
     """Load the unit's only program, run it once on `words`, and give what it left in `out`."""
     code = unit.codes[0]
-    btf, ((func_info, line_info),) = describe(["f"], unit.codes)
+    btf, ((func_info, line_info),) = describe(unit.codes)
     program = Program(
         "f",
         ProgType.RAW_TRACEPOINT,

@@ -189,9 +189,9 @@ def test_stages_are_of_the_op_table() -> None:
 @pytest.mark.parametrize(
     ("body", "stages"),
     [
-        ("v0:u64 = const 0\nret v0", {"built", "legal", "placed", "allocated"}),
+        ("v0:u64 = const 0\nret v0", {"built", "legal", "opened", "placed", "allocated"}),
         ("v0:ptr.stack = slot 8 align 8\nzero.8 v0 +0\nv1:u64 = load v0 +0\nret v1", {"built"}),
-        ("v0:ptr.stack = slot 8 align 8\nv1:u64 = load v0 +0\nret v1", {"built", "legal"}),
+        ("v0:ptr.stack = slot 8 align 8\nv1:u64 = load v0 +0\nret v1", {"built", "legal", "opened"}),
         ("v0:ptr.stack = frame -8\nv1:u64 = load v0 +0\nret v1", {"placed", "allocated"}),
         ("v0:u64 = reload -8\nspill v0 -16\nret v0", {"allocated"}),
     ],

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from builders.ir import Recipe, build, contexts, evaluate, pack, recipes
 from probee.codegen import simplify
+from probee.codegen.callbacks import open_callbacks
 from probee.codegen.legalize import legalize, split_edges
 from probee.codegen.memory import AREAS, SCRATCH, apply_layout, plan_scratch, plan_slots
 from probee.codegen.pipeline import prepare
@@ -19,7 +20,7 @@ from probee.ir.interp import InterpMachine, run
 from probee.ir.nodes import Function
 from probee.ir.text import parse_function, print_function
 from probee.ir.types import U64
-from probee.spec.abi import MapType
+from probee.spec.abi import MAX_STACK, MapType
 from probee.spec.bundle import Map
 from probee.spec.target import Target
 
@@ -59,7 +60,7 @@ def test_passes_that_keep_ssa(recipe: Recipe, words: list[int], isa: int) -> Non
 def test_passes_down_to_registers(recipe: Recipe, words: list[int], isa: int) -> None:
     function, expected = build(recipe), evaluate(recipe, words)
     prepare(function, _target(isa))
-    layout = plan_slots(function)
+    layout = plan_slots(function, open_callbacks(function))
     apply_layout(function, layout, None, _target(isa), ("globals", 0))
     _expect(function, "placed", words, expected)
     split_edges(function)
@@ -68,7 +69,7 @@ def test_passes_down_to_registers(recipe: Recipe, words: list[int], isa: int) ->
     _expect(function, "allocated", words, expected)
     simplify.lay_out(function)
     _expect(function, "allocated", words, expected)
-    allocate(function, layout.frame_size)
+    allocate(function, layout[function].frame_size, MAX_STACK)
     _expect(function, "allocated", words, expected)
 
 
@@ -85,7 +86,7 @@ def test_slots_beyond_the_stack(isa: int) -> None:
     b.ret(result)
     function = b.finish()
     prepare(function, _target(isa))
-    layout = plan_slots(function)
+    layout = plan_slots(function, open_callbacks(function))
     scratch = plan_scratch([layout], _target(isa))
     assert scratch is not None
     apply_layout(function, layout, scratch, _target(isa), ("globals", 0))

@@ -50,14 +50,23 @@ b2:
   v28:u64 = phi [b0: v1, b1: v25, b2: v28]
   may_goto b2, b3
 b3:
+  v30:ptr.value = shared +8
+  v31:s64 = each visit v4
+  v32:s64 = loop visit v1
+  v33:u64 = func visit
+  v34:ptr.value = area
   ret v28
+callback visit
+b0:
+  v0:ptr.key = param +1
+  ret v0
 """
 
 
 def test_every_op_reads_and_prints_the_same() -> None:
     function = parse_function(EVERY_OP)
     assert print_function(function) == EVERY_OP
-    used = {value.op for block in function.blocks for value in block.values}
+    used = {value.op for part in function.whole for block in part.blocks for value in block.values}
     binary = {name for name, op in OPS.items() if op.args in ("ii", "xx")}
     assert used | binary == OPS.keys() - {"moves"}
 
