@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 
 from .base.errors import TargetError
-from .base.record import record
+from .base.record import record, replace
 from .base.source import Source
 from .events.batch import Decoder
 from .events.decode import Form
-from .session import Session, compile_source, survey_system
+from .session import Session, compile_source, open_symbols, survey_system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ class Run:
             traced = self._child.pid if self._child else pid
             bundle = compile_source(source, target, params=params, pid=traced).bundle
             machine = LiveMachine()
+            self._symbols = open_symbols(bundle)
+            self._form = replace(self._form, symbols=self._symbols)
             self._session = Session(bundle, machine, self._form)
             self._session.load()
             self._process = open_process(pid) if pid else None
@@ -230,7 +232,7 @@ def _renderer(layout: Any, form: Form) -> Callable[[Any], str]:
         clock = Strftime(layout.format, fractions=False)
         return lambda _: clock.render(time.time_ns()).decode("utf-8", "backslashreplace")
     format = FORMATS.get(layout.kind) or layout.format
-    lines = compile_format(layout, Context(form.boot_offset, clock=time.time_ns), format=format)
+    lines = compile_format(layout, Context(form.boot_offset, clock=time.time_ns, symbols=form.symbols), format=format)
     return lambda view: lines(view).decode("utf-8", "backslashreplace")
 
 

@@ -6,7 +6,7 @@ until nothing widens any more; what the last round finds wrong is what is wrong.
 
 from __future__ import annotations
 
-from ..base.errors import InternalError, SourceError
+from ..base.errors import InternalError, SourceError, TargetError
 from ..base.record import replace
 from ..base.source import Diagnostic
 from ..ctype.types import CType, Struct, Void
@@ -14,11 +14,11 @@ from ..funcs.stored import MAP_KINDS, Declared
 from ..spec.values import Aggregate, Tuple
 from . import tree
 from .cdefs import CTypes
+from .check_convert import check_conversion
 from .check_expr import type_of
 from .check_stmt import check_body, check_predicate
-from .constants import number_of
-from .names import Action, Checked, Local, MapInfo, did_you_mean, shown
-from .types import describe, holds, merge, reads_as, settle
+from .names import DECLARATION, Action, Checked, Local, MapInfo, did_you_mean, shown
+from .types import describe, merge, reads_as, settle
 from .walk import MAX_DEPTH, find_too_deep
 
 TYPE_CHECKING = False
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..base.source import Span
+    from ..elf.file import Elf
     from ..probes.provider import Provider, Site
+    from ..spec.target import Files, Target
     from .macros import Inlined
 
 _MOST_ROUNDS = 64
@@ -40,26 +42,45 @@ def check_script(
     *,
     max_strlen: int = 1024,
     unsafe: bool = False,
+    stacks: tuple[str, int] = ("bpftrace", 127),
+    files: Files | None = None,
+    target: Target | None = None,
 ) -> Checked:
-    """Find the meaning of `script`. Raises SourceError with everything that is wrong with it."""
-    return Checker(Checked(script, tuple(actions)), params, max_strlen, unsafe).run()
+    """Find the meaning of `script`. Raises SourceError with everything that is wrong with it.
+
+    `stacks`: the mode and the number of frames of those that don't say; `files`: the target's binaries;
+    `target`: whose kernel's types are known.
+    """
+    ctypes = CTypes(script, target)
+    checker = Checker(Checked(script, tuple(actions)), params, max_strlen, unsafe, ctypes)
+    checker.stack_mode, checker.stack_limit = stacks
+    checker.files = files
+    checker.target = target
+    return checker.run()
 
 
 class Checker:
     """The state of checking one script, and what functions see of it (`funcs.func.Checking`)."""
 
-    def __init__(self, checked: Checked, params: Sequence[str], max_strlen: int, unsafe: bool) -> None:
+    def __init__(
+        self, checked: Checked, params: Sequence[str], max_strlen: int, unsafe: bool, ctypes: CTypes
+    ) -> None:
         self.checked = checked
         self.params = params
         self.max_strlen = max_strlen
         self.unsafe = unsafe
+        self.stack_mode, self.stack_limit = "bpftrace", 127
+        self.files: Files | None = None
+        self.target: Target | None = None
         self.types = checked.types
-        self.ctypes = CTypes(checked.script)
+        self.ctypes = ctypes
         self.maps = checked.maps
         self.diagnostics: list[Diagnostic] = []
         self.changed = False
         self.action = checked.actions[0] if checked.actions else None
         self.scopes: list[dict[str, Local]] = []
+        self.declared: list[Local] = []  # in the probe or function at hand
+        self.asked = 0  # sizeof, typeof and the like around the expression at hand, which is not computed
         self.loops = 0  # those around the statement at hand
         self.inlined: list[Inlined] = []  # calls of functions around it
         self.accesses: dict[tree.Node, tree.MapAccess] = {}  # what `delete(@x, key)` stands for
@@ -104,6 +125,14 @@ class Checker:
         if action.probe.predicate is not None:
             check_predicate(self, action.probe.predicate)
         check_body(self, action.probe.body)
+        self._check_assigned()
+
+    def _check_assigned(self) -> None:
+        """Warn of variables that were declared for nothing."""
+        for local in self.declared:
+            if not local.assigned and local.origin == DECLARATION:
+                self.warn(f"Variable {shown(local.name)} was never assigned to.", local.span)
+        self.declared = []
 
     def _check_unsupported(self) -> None:
         script = self.checked.script
@@ -147,8 +176,10 @@ class Checker:
 
     # ---- what is wrong
 
-    def error(self, message: str, span: Span, hint: str | None = None) -> None:
-        self.diagnostics.append(Diagnostic("ERROR", message, span, hint))
+    def error(
+        self, message: str, span: Span, hint: str | None = None, notes: tuple[tuple[str, Span], ...] = ()
+    ) -> None:
+        self.diagnostics.append(Diagnostic("ERROR", message, span, hint, notes))
 
     def warn(self, message: str, span: Span, hint: str | None = None) -> None:
         self.diagnostics.append(Diagnostic("WARNING", message, span, hint))
@@ -166,6 +197,9 @@ class Checker:
         pairs = zip(self.action.providers, self.action.sites, strict=False)
         return [(provider, site.context) for provider, sites in pairs for site in sites]
 
+    def refer(self, kind: str, name: str) -> Struct:
+        return self.ctypes.refer(kind, name)
+
     def value_type(self, variable: str) -> CType | None:
         info = self.maps.get(variable)
         return info.value if info is not None else None
@@ -181,6 +215,11 @@ class Checker:
     def longest(self, what: str) -> int:
         return max((len(getattr(s, what).encode()) for s in self.sites), default=0)
 
+    def open_elf(self, path: str) -> Elf:
+        if self.files is None:
+            raise TargetError(f"{path}: it is not known what files this target has")
+        return self.files.open_elf(path)
+
     # ---- variables
 
     def find_local(self, name: str) -> Local | None:
@@ -189,30 +228,34 @@ class Checker:
                 return scope[name]
         return None
 
-    def declare_local(self, name: str, node: tree.Node) -> Local:
-        """The variable that `node` declares in the current block."""
+    def declare_local(
+        self, name: str, node: tree.Node, origin: str = "loop variable", span: Span | None = None
+    ) -> Local:
+        """The variable that `node` makes in the current block; `origin` says in words what `node` is."""
         local = self._locals.get(node)
         if local is None:
-            local = self._locals[node] = Local(name, node.span, len(self._locals))
+            local = self._locals[node] = Local(name, span or node.span, len(self._locals), origin)
         local.assigned = False
         self.scopes[-1][name] = local
+        self.declared.append(local)
         return local
 
     def visible_locals(self) -> list[str]:
         return [name for scope in self.scopes for name in scope]
 
-    def assign_local(self, local: Local, type: CType, node: tree.Node) -> None:
+    def assign_local(
+        self, local: Local, type: CType, node: tree.Node, value: tree.Expr | None = None
+    ) -> None:
+        """Merge the type of `value` into a variable's. `node` is what assigns it."""
         local.assigned = True
-        if local.fixed and holds(local.type, number_of(self, node)):
-            return
-        merged = merge(local.type, type)
-        if merged is None or (local.fixed and not _fits(type, local.type)):
+        merged = local.type if local.fixed else merge(local.type, type)
+        if merged is None or not check_conversion(self, value or _nothing(node), type, merged):
             self.error(
                 f"Type mismatch for {shown(local.name)}: trying to assign value of type '{describe(type)}' "
                 f"when variable already has a type '{describe(local.type or type)}'",
                 node.span,
             )
-        elif merged != local.type and not local.fixed:
+        elif merged != local.type:
             local.type = merged
             self.changed = True
 
@@ -221,8 +264,10 @@ class Checker:
     def find_map(self, name: str, span: Span) -> MapInfo:
         return self.maps.setdefault(name, MapInfo(name, span))
 
-    def assign_map(self, info: MapInfo, type: CType, node: tree.Node) -> None:
-        """Merge a value's type into a map's. Aggregations stay among themselves."""
+    def assign_map(
+        self, info: MapInfo, type: CType, node: tree.Node, value: tree.Expr | None = None
+    ) -> None:
+        """Merge the type of `value` into a map's. Aggregations stay among themselves. `node` assigns it."""
         if isinstance(info.value, Aggregate) or (isinstance(type, Aggregate) and info.value is not None):
             merged = _merge_aggregates(info.value, type)
         else:
@@ -233,9 +278,18 @@ class Checker:
                 f"when map already has a type '{describe(info.value or type)}'",
                 node.span,
             )
-        elif merged != info.value:
+            return
+        if merged != info.value:
             info.value = merged
             self.changed = True
+        if not isinstance(merged, Aggregate) and not check_conversion(
+            self, value or _nothing(node), type, merged
+        ):
+            self.error(
+                f"Type mismatch for {info.name}: trying to assign value of type '{describe(type)}' "
+                f"when map already has a value type '{describe(merged)}'",
+                node.span,
+            )
 
     def use_key(self, access: tree.MapAccess) -> MapInfo:
         """The map of an access, whose key is merged into the map's."""
@@ -252,7 +306,13 @@ class Checker:
             return info
         known = [reads_as(t) or t for t in types if t is not None]
         for key, type in zip(access.keys, known, strict=True):
-            if isinstance(type, (Aggregate, Void)):
+            if isinstance(type, Void):
+                self.error(f"Invalid map key type: {type}", key.span)
+                return info
+            if isinstance(type, Aggregate) and len(known) == 1:
+                self.error(f"Value '{type}' cannot be used as a map key.", access.span)
+                return info
+            if isinstance(type, Aggregate):
                 self.error(f"{type} cannot be part of a map key", key.span)
                 return info
         new = known[0] if len(known) == 1 else Tuple(tuple(known))
@@ -263,9 +323,17 @@ class Checker:
                 f"when map expects arguments: '{describe(info.key or new)}'",
                 access.span,
             )
-        elif merged != info.key:
+            return info
+        if merged != info.key:
             info.key = merged
             self.changed = True
+        whole = access.keys[0] if len(known) == 1 else tree.TupleExpr(access.span, access.keys)
+        if not check_conversion(self, whole, new, merged):
+            self.error(
+                f"Type mismatch for {info.name}: trying to assign key of type '{describe(new)}' "
+                f"when map already has a key type '{describe(merged)}'",
+                access.span,
+            )
         return info
 
     def _complain_keys(self, info: MapInfo, access: tree.MapAccess) -> None:
@@ -290,10 +358,9 @@ def _merge_aggregates(current: CType | None, new: CType) -> CType | None:
     return current if signed else new
 
 
-def _fits(type: CType, room: CType | None) -> bool:
-    """True if a value of `type` may be assigned to a variable declared as `room`."""
-    merged = merge(room, type)
-    return merged is not None and room is not None and merged.size <= room.size
+def _nothing(node: tree.Node) -> tree.Expr:
+    """An expression that stands where `node` does, of which nothing but the type is known."""
+    return tree.Identifier(node.span, "")
 
 
 def sort_diagnostics(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .check import Checker
 
 _NAMES = """
-cgroup_path cgroupid ctx debugf find getopt kaddr kstack ksym len offsetof path pcomm percpu_kaddr ppid
-signal sizeof skboutput socket_cookie stack_len tseries unwatch ustack usym
+cgroup_path cgroupid ctx debugf find getopt len offsetof path
+signal sizeof skboutput socket_cookie tseries unwatch
 """
 _LATER = frozenset(_NAMES.split())
 """Functions of the language that this version does not have."""
@@ -123,6 +123,8 @@ def _argument(
         if not isinstance(node, tree.Identifier):
             c.error(f"{found.name}() expects a name as {param.name}", node.span)
             return None
+        return Arg(node, node.span, VOID, word=node.name)
+    if param.kind == "stack" and isinstance(node, tree.Identifier):
         return Arg(node, node.span, VOID, word=node.name)
     if param.kind == "key":
         return _key(c, found, node, before)

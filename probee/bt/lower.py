@@ -21,6 +21,7 @@ from ..funcs.unit import GLOBALS
 from ..ir.builder import Builder
 from ..ir.types import U64
 from . import tree
+from .lower_access import memory_of
 from .lower_expr import has_effect, lower_binary, lower_value
 from .lower_functions import lower_return
 from .lower_loops import count_loops, lower_jump, lower_range, lower_unroll, lower_while
@@ -65,6 +66,11 @@ class Lowerer(Emitter):
     def fill(self, arg: Arg, place: Place) -> None:
         assert isinstance(arg.node, tree.Expr)
         lower_into(self, arg.node, place)
+
+    def where(self, arg: Arg) -> tuple[Value, int]:
+        assert isinstance(arg.node, tree.Expr)
+        pointer, offset, _ = memory_of(self, arg.node)
+        return pointer, offset
 
     def has_effect(self, arg: Arg) -> bool:
         return has_effect(self, arg.node)

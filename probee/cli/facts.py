@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import time
 
+from ..events.decode import no_symbols
 from ..render.output import Context
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def make_context(*, warnings: bool = True) -> Context:
-    """The facts of this system. `warnings`: what a script's warnf() says is shown."""
+    from ..symbols.frame import Symbols
+
+
+def make_context(symbols: Callable[[], Symbols] = no_symbols, *, warnings: bool = True) -> Context:
+    """The facts of this system. `symbols` gives who names addresses; `warnings`: what a script's warnf() says
+    is shown."""
     return Context(
         boot_offset(),
         find_user,
@@ -18,6 +26,7 @@ def make_context(*, warnings: bool = True) -> Context:
         run_command=run_command,
         warnings=warnings,
         machine=os.uname().machine,
+        symbols=symbols,
     )
 
 

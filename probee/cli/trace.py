@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..render.output import Output
     from ..session import Session
     from ..spec.target import Target
+    from ..symbols.live import LiveSymbols
 
 _IDLE = 0.1
 """Seconds after which losses are looked at though no event came."""
@@ -43,12 +44,15 @@ def main(arguments: list[str]) -> int:
     if options.listing and options.program is None and not _is_file(options.words):
         from .list import list_probes, split_patterns
 
-        return list_probes(split_patterns(options.words), options.pid, verbose=options.verbose)
+        patterns = split_patterns(options.words)
+        return list_probes(patterns, options.pid, verbose=options.verbose, debug_roots=options.debug_roots)
     source, params = _read_source(options)
     if options.listing:
         from .list import list_program
 
-        return list_program(source, params, options.pid, verbose=options.verbose)
+        return list_program(
+            source, params, options.pid, verbose=options.verbose, debug_roots=options.debug_roots
+        )
     if options.stage:
         from .stages import show_stages
 
@@ -83,9 +87,9 @@ def _read_source(options: Options) -> tuple[Source, tuple[str, ...]]:
 
 def _trace(source: Source, params: tuple[str, ...], options: Options) -> int:
     from ..attach.machine import LiveMachine
-    from ..session import Session, compile_source, survey_system
+    from ..session import Session, compile_source, open_symbols, survey_system
 
-    target = survey_system()
+    target = survey_system(options.debug_roots)
     _check_pid(options.pid, target)
     with _Files(options) as files, _Command(options.command) as command:
         pid = options.pid or command.pid
@@ -94,7 +98,8 @@ def _trace(source: Source, params: tuple[str, ...], options: Options) -> int:
             for warning in compiled.warnings:
                 files.err.write(warning.render().encode("utf-8", "backslashreplace") + b"\n")
         files.err.flush()
-        output = files.make_output()
+        symbols = open_symbols(compiled.bundle)
+        output = files.make_output(symbols)
         machine = LiveMachine(verbose=options.verbose)
         with Session(compiled.bundle, machine, output.form) as session:
             session.load()
@@ -106,7 +111,7 @@ def _trace(source: Source, params: tuple[str, ...], options: Options) -> int:
                 from .trials import run_trials
 
                 return run_trials(session, output, files.out, options)
-            return _Run(session, machine, output, options, command).run()
+            return _Run(session, machine, output, options, command, symbols).run()
 
 
 def _check_pid(pid: int, target: Target) -> None:
@@ -139,12 +144,12 @@ class _Files:
             self.out = Sink(self._fd, path)
         return self
 
-    def make_output(self) -> Output:
+    def make_output(self, symbols: Callable[[], LiveSymbols]) -> Output:
         """The output that was asked for."""
         from .facts import make_context
 
         options = self._options
-        context = make_context(warnings=options.warnings)
+        context = make_context(symbols, warnings=options.warnings)
         if options.format == "json":
             from ..render.json import JsonOutput
 
@@ -185,7 +190,13 @@ class _Run:
     """The loop from attaching to the last map, ended by exit(), a signal, or the traced process."""
 
     def __init__(
-        self, session: Session, machine: LiveMachine, output: Output, options: Options, command: _Command
+        self,
+        session: Session,
+        machine: LiveMachine,
+        output: Output,
+        options: Options,
+        command: _Command,
+        symbols: Callable[[], LiveSymbols],
     ) -> None:
         from ..session import SIGNALS, Printer
 
@@ -196,6 +207,7 @@ class _Run:
         self._command = command
         self._pid = options.pid or command.pid
         self._printer = Printer(session, output)
+        self._symbols = symbols
         self._stopped = False
         self._wanted = [name for name in SIGNALS if session.find_specials(name)]
 
@@ -208,6 +220,8 @@ class _Run:
                 _Watched(self._machine, self._options.pid, self._command) as ended,
             ):
                 session.set_facts(time.clock_gettime_ns(time.CLOCK_BOOTTIME), self._pid)
+                if session.bundle.numbered and self._pid:
+                    self._symbols().follow(self._pid)
                 count = session.attach()
                 if not self._options.quiet:
                     self._output.attached(count)
@@ -230,6 +244,8 @@ class _Run:
                 session.run(name)
             over = ended.is_over() or self._stopped or not session.is_waiting
             self._printer.show(session.pump())
+            if session.bundle.numbered:
+                self._symbols().catch_up()
             if over or session.exit_code is not None:
                 return
             session.wait(_IDLE, time.sleep)

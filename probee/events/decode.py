@@ -17,7 +17,19 @@ from ..base.bits import signed
 from ..base.errors import FormatError, InternalError
 from ..base.record import record
 from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void, strip_typedefs
-from ..spec.values import Buffer, Code, Inet, MacAddress, Str, Timestamp, Tuple, Username
+from ..spec.values import (
+    Buffer,
+    Code,
+    Inet,
+    Ksym,
+    MacAddress,
+    Stack,
+    Str,
+    Timestamp,
+    Tuple,
+    Username,
+    Usym,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +37,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, TypeVar
 
     from ..ctype.types import CType, Member
+    from ..symbols.frame import Frame, Symbols
 
     Convert = Callable[[Any], Any]
     T = TypeVar("T")
@@ -43,18 +56,26 @@ _INTEGERS = {
 }
 
 
+def no_symbols() -> Symbols:
+    """Addresses without names."""
+    from ..symbols.frame import ADDRESSES
+
+    return ADDRESSES
+
+
 @record
 class Form:
     """How values are wanted.
 
     `raw`: text stays bytes, else it is decoded as UTF-8 and bytes that aren't become `\\xNN`.
     `trailer` follows text that has no NUL, which was cut to its room. `boot_offset` is what to add
-    to the boot clock, in nanoseconds, to have the time since 1970.
+    to the boot clock, in nanoseconds, to have the time since 1970. `symbols` gives who names addresses.
     """
 
     raw: bool = False
     trailer: bytes = b".."
     boot_offset: int = 0
+    symbols: Callable[[], Symbols] = no_symbols
 
 
 @record
@@ -178,6 +199,47 @@ def _address(type: CType, form: Form) -> Item:
     return Item(f"{type.size}s", lambda data: text(data).decode())
 
 
+def _stack(type: Stack, form: Form) -> Item:
+    """Raw, a stack is what `events.stack` makes of it, else a tuple of frames."""
+    from .stack import compile_stack
+
+    take = compile_stack(type)
+    if form.raw or type.mode == "build_id":
+        return Item(f"{type.size}s", take)
+    symbols, is_kernel = form.symbols(), type.kernel
+
+    def name(data: bytes) -> tuple[Frame, ...]:
+        stack = take(data)
+        if is_kernel:
+            found = symbols.kernel(stack.frames)
+        else:
+            found = symbols.user(stack.pid, stack.program, stack.frames)
+        return tuple([frame for frames in found for frame in frames])
+
+    return Item(f"{type.size}s", name)
+
+
+def _ksym(type: Ksym, form: Form) -> Item:
+    if form.raw:
+        return Item("Q")
+    symbols = form.symbols()
+    return Item("Q", lambda address: symbols.kernel_name(address) or f"{address:#x}")
+
+
+def _usym(type: Usym, form: Form) -> Item:
+    from .stack import split_usym
+
+    if form.raw:
+        return Item(f"{type.size}s", split_usym)
+    symbols = form.symbols()
+
+    def name(data: bytes) -> str:
+        address, pid, program = split_usym(data)
+        return symbols.user_name(pid, program, address) or f"{address:#x}"
+
+    return Item(f"{type.size}s", name)
+
+
 def _tuple(type: Tuple, form: Form) -> Item:
     if not type.items:
         return Item("0s", (lambda _: {}) if type.names else (lambda _: ()))
@@ -267,6 +329,9 @@ _ITEMS: dict[type, Callable[[Any, Form], Item]] = {
     Code: lambda type, form: Item("i"),
     Inet: _address,
     MacAddress: _address,
+    Stack: _stack,
+    Ksym: _ksym,
+    Usym: _usym,
     Timestamp: _timestamp,
     Buffer: _buffer,
     Tuple: _tuple,

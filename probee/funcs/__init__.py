@@ -24,6 +24,8 @@
     codes.py       strerror signal_name syscall_name
     clock.py       nsecs elapsed strftime
     task.py        pid tid uid gid username comm cpu
+    kin.py         ppid pcomm leader_tid leader_comm
+    kaddr.py       kaddr percpu_kaddr
     system.py      rand ncpus numaid jiffies usermode curtask cgroup
     registers.py   arg0 … argN retval reg
     context.py     args
@@ -31,6 +33,8 @@
     place.py       func probe probetype
     predicates.py  is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err
     asserts.py     assert static_assert fail
+    stack.py       kstack ustack stack_len
+    symbol.py      ksym usym uaddr
 
 `find("printf")` imports output.py and nothing else. A new function is an object, and its name here.
 """
@@ -62,12 +66,16 @@ _NAMES = {
     "codes": "strerror signal_name syscall_name",
     "clock": "nsecs elapsed strftime",
     "task": "pid tid uid gid username comm cpu",
+    "kin": "ppid pcomm leader_tid leader_comm",
+    "kaddr": "kaddr percpu_kaddr",
     "system": "rand ncpus numaid jiffies usermode curtask cgroup",
     "registers": "retval reg",
     "context": "args",
     "place": "func probe probetype",
     "predicates": "is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err",
     "asserts": "assert static_assert fail",
+    "stack": "kstack ustack stack_len",
+    "symbol": "ksym usym uaddr",
 }
 
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -13,7 +13,7 @@ from ..ctype.types import Array, Bool, CType, Enum, Int, Struct, Typedef
 from ..ir.types import RING, U64, VALUE, VALUE_OR_NULL, IntType, int_type
 from ..spec.abi import UpdateFlag
 from ..spec.bundle import Field
-from ..spec.values import Buffer, Code, Inet, MacAddress, Str, Tuple, Username
+from ..spec.values import Buffer, Code, Inet, MacAddress, Stack, Str, Tuple, Username, Usym
 from .unit import CONTROL, DATA, GLOBALS
 
 TYPE_CHECKING = False
@@ -76,7 +76,7 @@ def in_memory(type: CType) -> bool:
     return isinstance(type, _IN_MEMORY)
 
 
-_IN_MEMORY = (Str, Tuple, Buffer, Inet, MacAddress, Array, Struct)
+_IN_MEMORY = (Str, Tuple, Buffer, Inet, MacAddress, Stack, Usym, Array, Struct)
 
 
 class Emitter:
@@ -95,10 +95,19 @@ class Emitter:
         """Bytes of text that is read from an address, at most."""
         return self.unit.options.max_strlen
 
+    @property
+    def program_number(self) -> int:
+        """The number by which what is sent names this program."""
+        return self.unit.number_of(self.b.program.name)
+
     # ---- what the language adds
 
     def value(self, arg: Arg) -> Value:
         """The number that `arg` is."""
+        raise AssertionError
+
+    def where(self, arg: Arg) -> tuple[Value, int]:
+        """Where what `arg` is, a value that no register holds, lies: a pointer, and bytes past it."""
         raise AssertionError
 
     def fill(self, arg: Arg, place: Place) -> None:

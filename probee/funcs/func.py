@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from typing import Protocol, TypeVar
 
     from ..base.source import Span
+    from ..elf.file import Elf
     from ..ir.nodes import Value
     from ..probes.provider import Provider, Site
+    from ..spec.target import Target
     from .emit import Emitter, Place
+    from .located import Found
 
     F = TypeVar("F", bound="type[Func]")
 
@@ -26,6 +29,11 @@ if TYPE_CHECKING:
         """The checker of a language, as functions see it."""
 
         max_strlen: int
+        stack_mode: str
+        stack_limit: int
+
+        def open_elf(self, path: str) -> Elf:
+            """The ELF file at an absolute `path`. Raises FormatError, TargetError."""
 
         @property
         def providers(self) -> tuple[Provider, ...]:
@@ -38,6 +46,13 @@ if TYPE_CHECKING:
         @property
         def sites(self) -> list[Site]:
             """The places that the probe attaches to."""
+
+        @property
+        def target(self) -> Target | None:
+            """What the script is compiled for, where that is known."""
+
+        def refer(self, kind: str, name: str) -> Struct:
+            """The `kind` ("struct" or "union") of that name, looked up when somebody asks what is in it."""
 
         def error(self, message: str, span: Span, hint: str | None = None) -> None: ...
 
@@ -66,6 +81,7 @@ class Param:
     key      the key of an entry of the variable before it
     print    a variable as a whole, or any value
     word     a bare name
+    stack    a bare name, or a constant integer
     """
 
     name: str
@@ -132,6 +148,13 @@ class Func:
 
     def constant(self, call: CallSite) -> bytes | None:
         """The text that a call is known to give."""
+        return None
+
+    def check_field(self, call: CallSite, name: str, span: Span, to: Checking) -> None:
+        """Report why the field `name` of a call's value, a struct, can't be read, if it can't."""
+
+    def find_field(self, call: CallSite, name: str, to: Emitter) -> Found | None:
+        """Where that field lies, of a value whose fields lie here and there; None: in the whole."""
         return None
 
     def memory(self, call: CallSite, to: Emitter) -> Value | None:

@@ -30,22 +30,30 @@ as its resident memory at once: 16 MiB of the 31 that a traced script takes in a
 @record
 class Options:
     """What a user may set. `ring_bytes` is a power of two, `max_strlen` counts bytes of text, `max_probes`
-    the places that a script may attach to, `max_cat_bytes` what cat() prints of a file."""
+    the places that a script may attach to, `max_cat_bytes` what cat() prints of a file, `stack_limit` the
+    frames of a stack that says no number of its own."""
 
     ring_bytes: int = DATA_BYTES
     max_strlen: int = 1024
     max_map_keys: int = 4096
     max_probes: int = 1024
     max_cat_bytes: int = 10240
+    stack_mode: str = "bpftrace"
+    stack_limit: int = 127
 
 
 _SHORT_STRLEN = 240
 """Default length of text where a key of two texts must fit into 512 bytes."""
 
+_SHORT_STACK = 60
+"""Default frames of a stack there: a key of one and a task's name takes 504 bytes."""
+
 
 def default_options(target: Target) -> Options:
     """What holds for `target` when nothing is said."""
-    return Options() if target.have("large_keys") else Options(max_strlen=_SHORT_STRLEN)
+    return Options() if target.have("large_keys") else Options(
+        max_strlen=_SHORT_STRLEN, stack_limit=_SHORT_STACK
+    )
 
 
 class Unit:
@@ -62,6 +70,7 @@ class Unit:
         self.start = -1
         self.pid = -1
         self.tai = -1
+        self.numbered: list[str] = []
         self._zeros: list[int] = []
 
     def counter(self, kind: str, probe: str = "", variable: str = "", span: Span | None = None) -> int:
@@ -88,6 +97,12 @@ class Unit:
         if self.pid < 0:
             self.pid = self.globals.take(8)
         return self.pid
+
+    def number_of(self, program: str) -> int:
+        """The number by which stacks and symbols name the program that took them."""
+        if program not in self.numbered:
+            self.numbered.append(program)
+        return self.numbered.index(program)
 
     def zeros(self, size: int) -> int:
         """The offset in the globals of `size` bytes that stay 0."""

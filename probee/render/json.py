@@ -21,13 +21,16 @@ from ..spec.values import (
     Code,
     Hist,
     Inet,
+    Ksym,
     LHist,
     MacAddress,
+    Stack,
     Stats,
     Str,
     Timestamp,
     Tuple,
     Username,
+    Usym,
 )
 from .actions import each_text, open_failure
 from .clock import Strftime
@@ -148,6 +151,9 @@ _ENCODERS: dict[type, Callable[[Any, Context], Encode]] = {
     Code: _quoted_text,
     Inet: _quoted_text,
     MacAddress: _quoted_text,
+    Stack: _quoted_text,
+    Ksym: _quoted_text,
+    Usym: _quoted_text,
     Tuple: _tuple,
     Array: _array,
     Struct: _object,

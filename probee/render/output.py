@@ -9,6 +9,7 @@ import errno
 import os
 
 from ..base.record import record
+from ..events.decode import no_symbols
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..events.batch import Batch
     from ..events.decode import Form
     from ..spec.bundle import Variable
+    from ..symbols.frame import Symbols
 
     class Output(Protocol):
         """Where a session's results go. Every method may raise what `Sink.write` raises."""
@@ -88,7 +90,7 @@ class Context:
     `username`: the name of a user id, or None. `clock`: nanoseconds since 1970 now. `trailer`:
     follows text that was cut. `read_file`: the first bytes of a file, so many at most; raises OSError.
     `run_command`: what a shell's command writes to its standard output. `warnings`: what warnf() says is
-    shown. `machine`: the CPU by `uname -m`, whose system calls have names.
+    shown. `machine`: the CPU by `uname -m`, whose system calls have names. `symbols` gives who names addresses.
     """
 
     boot_offset: int = 0
@@ -99,3 +101,4 @@ class Context:
     run_command: Callable[[bytes], bytes] = _command_unknown
     warnings: bool = True
     machine: str = ""
+    symbols: Callable[[], Symbols] = no_symbols

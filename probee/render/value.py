@@ -16,15 +16,18 @@ from ..spec.values import (
     Code,
     Count,
     Inet,
+    Ksym,
     MacAddress,
     Max,
     Min,
+    Stack,
     Stats,
     Str,
     Sum,
     Timestamp,
     Tuple,
     Username,
+    Usym,
 )
 from .clock import ISO, Strftime
 
@@ -116,6 +119,24 @@ def _address(type: CType, context: Context) -> Render:
     return TEXTS[type.__class__]
 
 
+def _stack(type: Stack, context: Context) -> Render:
+    from .stack import render_stack
+
+    return render_stack(type, context)
+
+
+def _ksym(type: Ksym, context: Context) -> Render:
+    from .stack import render_ksym
+
+    return render_ksym(type, context)
+
+
+def _usym(type: Usym, context: Context) -> Render:
+    from .stack import render_usym
+
+    return render_usym(type, context)
+
+
 def _enum(type: Enum, context: Context) -> Render:
     names = {value: name.encode() for value, name in enum_names(type).items()}
     bits = type.bytes * 8
@@ -171,6 +192,9 @@ _RENDERS: dict[type, Callable[[Any, Context], Render]] = {
     Code: _code,
     Inet: _address,
     MacAddress: _address,
+    Stack: _stack,
+    Ksym: _ksym,
+    Usym: _usym,
     Tuple: _tuple,
     Array: _array,
     Struct: _struct,

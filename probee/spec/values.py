@@ -150,6 +150,68 @@ class Code(CType):
         return f"{self.kind}_t"
 
 
+MODES = ("bpftrace", "perf", "raw", "build_id")
+"""How a stack can be shown."""
+
+
+@record
+class Stack(CType):
+    """The code addresses of a stack of calls, the innermost first.
+
+    u16 count of frames, u16 number of the program that took it (see `Bundle.numbered`), u32 id of the process (0
+    of the kernel's), then room for `limit` frames, of which those past the count are zeros. A frame is a
+    u64 address; in `mode` "build_id" a `struct bpf_stack_build_id`. `mode` says how it is shown: "bpftrace",
+    "perf", "raw", "build_id".
+    """
+
+    kernel: bool
+    mode: str
+    limit: int
+
+    @property
+    def frame_size(self) -> int:
+        return 32 if self.mode == "build_id" else 8
+
+    @property
+    def size(self) -> int:
+        return 8 + self.limit * self.frame_size
+
+    @property
+    def align(self) -> int:
+        return 8
+
+    def __str__(self) -> str:
+        return f"{'k' if self.kernel else 'u'}stack_{self.mode}_{self.limit}"
+
+
+@record
+class Ksym(CType):
+    """A u64 address of the kernel's code or data, shown by its name."""
+
+    @property
+    def size(self) -> int:
+        return 8
+
+    def __str__(self) -> str:
+        return "ksym_t"
+
+
+@record
+class Usym(CType):
+    """A u64 address in a process, u32 id of that, u32 number of the program that took it: shown by its name."""
+
+    @property
+    def size(self) -> int:
+        return 16
+
+    @property
+    def align(self) -> int:
+        return 8
+
+    def __str__(self) -> str:
+        return "usym_t"
+
+
 class Aggregate(CType):
     """A value that calls add to, one instance per CPU, merged when read."""
 

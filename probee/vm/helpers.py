@@ -453,7 +453,7 @@ def get_stack(vm: Vm, context: int, place: int, size: int, flags: int) -> int:
         return -errno.EINVAL
     data = b"".join(frame.to_bytes(8, "little") for frame in _stack(vm, flags))[:size]
     vm.memory.check(place, size, write=True)
-    vm.memory.write(place, data)
+    vm.memory.write(place, data.ljust(size, b"\0"))
     return len(data) if data else -EFAULT
 
 

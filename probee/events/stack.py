@@ -1,0 +1,67 @@
+"""Stacks and symbols of records, taken apart."""
+
+from __future__ import annotations
+
+import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..spec.values import Stack
+
+_HEAD = struct.Struct("=HHI")
+_BUILD_ID = struct.Struct("=i20sQ")
+_USYM = struct.Struct("=QII")
+_ADDRESS = 8
+
+
+class Taken(tuple):  # type: ignore[type-arg]
+    """A stack: its frames, which are addresses, in mode "build_id" (status, build id, offset); then the id of
+    its process (0: the kernel's), and the number of the program that took it. Stacks are in order of frames."""
+
+    __slots__ = ()
+
+    @property
+    def frames(self) -> tuple[Any, ...]:
+        frames: tuple[Any, ...] = self[0]
+        return frames
+
+    @property
+    def pid(self) -> int:
+        pid: int = self[1]
+        return pid
+
+    @property
+    def program(self) -> int:
+        program: int = self[2]
+        return program
+
+
+def compile_stack(type: Stack) -> Callable[[bytes], Taken]:
+    """A function from the bytes of a stack of `type` to the stack."""
+    most, head = type.limit, _HEAD.unpack_from
+    if type.mode == "build_id":
+
+        def take_ids(data: bytes) -> Taken:
+            count, program, pid = head(data)
+            body = data[_HEAD.size : _HEAD.size + min(count, most) * _BUILD_ID.size]
+            return Taken((tuple(_BUILD_ID.iter_unpack(body)), pid, program))
+
+        return take_ids
+
+    def take(data: bytes) -> Taken:
+        count, program, pid = head(data)
+        body = data[_HEAD.size : _HEAD.size + min(count, most) * _ADDRESS]
+        return Taken((tuple(memoryview(body).cast("Q")), pid, program))
+
+    return take
+
+
+def split_usym(data: bytes) -> tuple[int, int, int]:
+    """Address, id of the process, number of the program."""
+    address, pid, program = _USYM.unpack(data)
+    return address, pid, program
+
+

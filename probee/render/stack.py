@@ -1,0 +1,95 @@
+"""Stacks and symbols as text.
+
+A stack begins with a line break, and a line a frame follows: in mode "bpftrace" `        name+offset@file:line`,
+"perf" a tab and `address name+offset (module)`, "raw" the address, "build_id" the build id and the offset
+in the file. What has no name shows its address.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..events.stack import Taken
+    from ..spec.values import Ksym, Stack, Usym
+    from ..symbols.frame import Frame
+    from .output import Context
+
+    Render = Callable[[Any], bytes]
+
+_VALID = 1  # BPF_STACK_BUILD_ID_VALID
+
+
+def render_stack(type: Stack, context: Context) -> Render:
+    """A function from a stack, as `events.stack` has it, to its text."""
+    if type.mode == "raw":
+        return lambda stack: b"\n" + b"".join([b"%x\n" % address for address in stack.frames])
+    if type.mode == "build_id":
+        return lambda stack: b"\n" + b"".join([_build_id(*frame) for frame in stack.frames])
+    line: Callable[[Frame], str] = _perf_line if type.mode == "perf" else _line
+    if type.mode == "perf" and not type.kernel:
+        line = _user_perf_line
+    symbols, is_kernel = context.symbols(), type.kernel
+
+    def render(stack: Taken) -> bytes:
+        if is_kernel:
+            found = symbols.kernel(stack.frames)
+        else:
+            found = symbols.user(stack.pid, stack.program, stack.frames)
+        text = "".join([line(frame) for frames in found for frame in frames])
+        return b"\n" + text.encode("utf-8", "surrogateescape")
+
+    return render
+
+
+def render_ksym(type: Ksym, context: Context) -> Render:
+    """A function from an address of the kernel to a name."""
+    symbols = context.symbols()
+
+    def render(address: int) -> bytes:
+        return symbols.kernel_name(address).encode("utf-8", "surrogateescape") or b"%#x" % address
+
+    return render
+
+
+def render_usym(type: Usym, context: Context) -> Render:
+    """A function from (address, process, program) to a name."""
+    symbols = context.symbols()
+
+    def render(value: tuple[int, int, int]) -> bytes:
+        address, pid, program = value
+        name = symbols.user_name(pid, program, address)
+        return name.encode("utf-8", "surrogateescape") or b"%#x" % address
+
+    return render
+
+
+def _line(frame: Frame) -> str:
+    if not frame.name:
+        return f"        {frame.address:#x}\n"
+    where = f"@{frame.file}:{frame.line}" if frame.file else ""
+    if frame.inlined:
+        return f"        [inlined] {frame.name}{where}\n"
+    return f"        {frame.name}+{frame.offset}{where}\n"
+
+
+def _perf_line(frame: Frame) -> str:
+    if not frame.name:
+        return f"\t{frame.address:x} {frame.address:#x}\n"
+    text = f"{frame.name} (inlined)" if frame.inlined else f"{frame.name}+{frame.offset}"
+    return f"\t{frame.address:x} {text}\n"
+
+
+def _user_perf_line(frame: Frame) -> str:
+    if frame.inlined:
+        return _perf_line(frame)
+    if not frame.name:
+        return f"\t{frame.address:x} {frame.address:#x} ([unknown])\n"
+    return f"\t{frame.address:x} {frame.name}+{frame.offset} ({frame.module or '[unknown]'})\n"
+
+
+def _build_id(status: int, build_id: bytes, offset: int) -> bytes:
+    # Where the kernel could not read a file's build id, its bytes are zeros and the offset is the address.
+    return b"%b 0x%02x\n" % (build_id.hex().encode(), offset)

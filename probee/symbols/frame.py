@@ -1,0 +1,84 @@
+"""What is shown of one address of a stack, and who tells it."""
+
+from __future__ import annotations
+
+from ..base.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    class Symbols(Protocol):
+        """Names of addresses. An address has several frames where functions are inlined: innermost first."""
+
+        def kernel(self, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
+            """The frames of each address of the kernel: of a stack, of which all but the first are those
+            that calls return to."""
+
+        def user(self, pid: int, program: int, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
+            """The frames of each address of a stack of process `pid`, that program `program` took."""
+
+        def kernel_name(self, address: int) -> str:
+            """The name of what is at an address of the kernel, "" when there is none."""
+
+        def user_name(self, pid: int, program: int, address: int) -> str:
+            """The name of what is at an address of a process, "" when there is none."""
+
+
+@record
+class Frame:
+    """A function around an address. `name` is "" when it has none, `offset` is in bytes from its start.
+
+    `module` is the file or the module of the kernel that it is of, "" when unknown. `file` and `line` are the
+    source's, "" and 0 when unknown. `inlined`: its code is in the frame that follows.
+    """
+
+    address: int
+    name: str = ""
+    offset: int = 0
+    module: str = ""
+    file: str = ""
+    line: int = 0
+    inlined: bool = False
+
+
+class Addresses:
+    """Symbols where there is nobody to ask: addresses have no names."""
+
+    def kernel(self, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
+        return [(Frame(address),) for address in addresses]
+
+    def user(self, pid: int, program: int, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
+        return [(Frame(address),) for address in addresses]
+
+    def kernel_name(self, address: int) -> str:
+        return ""
+
+    def user_name(self, pid: int, program: int, address: int) -> str:
+        return ""
+
+
+ADDRESSES = Addresses()
+
+
+class Named:
+    """Symbols of a made-up machine: names by address, the same ones in every process."""
+
+    def __init__(self, names: dict[int, str]) -> None:
+        self._names = names
+
+    def _frame(self, address: int) -> tuple[Frame, ...]:
+        return (Frame(address, self._names.get(address, "")),)
+
+    def kernel(self, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
+        return [self._frame(address) for address in addresses]
+
+    def user(self, pid: int, program: int, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
+        return [self._frame(address) for address in addresses]
+
+    def kernel_name(self, address: int) -> str:
+        return self._names.get(address, "")
+
+    def user_name(self, pid: int, program: int, address: int) -> str:
+        return self._names.get(address, "")

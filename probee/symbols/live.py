@@ -1,0 +1,257 @@
+"""Names of addresses of the running system: its kernel, and processes whether they still run or not.
+
+Everything is read when it is first asked for, and kept: the kernel's symbols once, a file once for all processes
+that have it mapped, mappings of a process once, and again when an address comes up that they don't have. A
+process is kept apart from a later one of the same id.
+"""
+
+from __future__ import annotations
+
+from ..base.record import record
+from ..kernel.images import read_kallsyms, read_maps, read_start
+from ..spec.bundle import UprobeLink
+from .demangle import demangle
+from .frame import Frame
+from .image import Image, ImageOpener
+from .kallsyms import Kallsyms
+from .maps import Mapping
+from .space import Space
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ..kernel.mappings import Executed, Exited, Forked, Mapped, Watch
+    from ..spec.bundle import Bundle
+
+_PAGE = 0xFFF
+
+
+@record
+class Settings:
+    """What a script's config says. `debug_info`: files, lines and inlined functions are shown."""
+
+    debug_info: bool = True
+    cpp_demangle: bool = True
+
+
+def settings_of(bundle: Bundle) -> Settings:
+    """What the config of a compiled script says of symbols."""
+    config = dict(bundle.config)
+    return Settings(_is_on(config, "show_debug_info"), _is_on(config, "cpp_demangle"))
+
+
+def _is_on(config: dict[str, str | int], name: str) -> bool:
+    return config.get(name, True) not in (False, 0, "false", "0")
+
+
+class _Process:
+    """The address spaces that were seen of one process, the latest last, and what was found in them."""
+
+    def __init__(self, start: int | None) -> None:
+        self.start = start
+        self.is_gone = False
+        self.spaces: list[Space] = []
+        self.found: dict[int, tuple[Frame, ...]] = {}
+        self.returns: dict[int, tuple[Frame, ...]] = {}
+
+
+class LiveSymbols:
+    """`frame.Symbols` of this machine, for stacks that the programs of `bundle` took."""
+
+    def __init__(self, bundle: Bundle, settings: Settings | None = None) -> None:
+        self._settings = settings or settings_of(bundle)
+        self._numbered = bundle.numbered
+        self._links = [link for link in bundle.links if isinstance(link, UprobeLink) and not link.ret]
+        self._kallsyms: Kallsyms | None = None
+        self._kernel: dict[int, tuple[Frame, ...]] = {}
+        self._processes: dict[int, _Process] = {}
+        self._images = ImageOpener(self._settings.debug_info)
+        self._watch: Watch | None = None
+
+    # ---- the kernel
+
+    def kernel(self, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
+        # What a call returns to may be past the end of its function, where that never returns.
+        return [self._kernel_frame(address, bool(at)) for at, address in enumerate(addresses)]
+
+    def kernel_name(self, address: int) -> str:
+        return self._kernel_frame(address, False)[0].name
+
+    def _kernel_frame(self, address: int, is_return: bool) -> tuple[Frame, ...]:
+        key = address << 1 | is_return
+        frames = self._kernel.get(key)
+        if frames is None:
+            if self._kallsyms is None:
+                self._kallsyms = Kallsyms(read_kallsyms())
+            found = self._kallsyms.find(address - is_return)
+            frame = Frame(address)
+            if found is not None:
+                symbol, offset = found
+                frame = Frame(address, symbol.name, offset + is_return, symbol.module)
+            frames = self._kernel[key] = (frame,)
+        return frames
+
+    # ---- processes
+
+    def follow(self, pid: int) -> None:
+        """Read what process `pid` has mapped, and from now on hear of what it and those that it starts map: they
+        may be gone when their stacks are shown. 0: every process, of which the mappings that there are now
+        are read when they are needed."""
+        from ..kernel.mappings import Watch
+
+        self._watch = Watch(pid or -1)
+        if pid:
+            self._read_space(pid, self._find_process(pid))
+
+    def close(self) -> None:
+        """Hear of nothing more. What is known stays. May be called twice."""
+        if self._watch is not None:
+            self.catch_up()
+            self._watch.close()
+
+    def catch_up(self) -> None:
+        """Take note of what was mapped since the last call."""
+        if self._watch is not None:
+            for change in self._watch.read():
+                _CHANGES[change.__class__.__name__](self, change)
+
+    def _mapped(self, change: Mapped) -> None:
+        process = self._processes.get(change.pid)
+        if process is None:
+            process = self._processes[change.pid] = _Process(read_start(change.pid))
+        if not process.spaces:
+            process.spaces.append(Space(change.pid, "", self._images))
+        mapping = Mapping(
+            change.start, change.end, "r-xp", change.offset, change.device, change.inode, change.path
+        )
+        process.spaces[-1].add(mapping)
+        process.found.clear()
+        process.returns.clear()
+        # Opened while it is there: of a process in a container that is gone, no path leads to it.
+        self._images.open_mapping(change.pid, mapping)
+
+    def _executed(self, change: Executed) -> None:
+        process = self._processes.setdefault(change.pid, _Process(read_start(change.pid)))
+        process.spaces.append(Space(change.pid, "", self._images))
+        process.found.clear()
+        process.returns.clear()
+
+    def _forked(self, change: Forked) -> None:
+        parent = self._processes.get(change.parent)
+        process = self._processes[change.pid] = _Process(read_start(change.pid))
+        if parent is not None and parent.spaces:
+            process.spaces.append(parent.spaces[-1].copy(change.pid))
+
+    def _exited(self, change: Exited) -> None:
+        process = self._processes.get(change.pid)
+        if process is not None:
+            process.is_gone = True
+
+    def user(self, pid: int, program: int, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
+        if not addresses:
+            return []
+        process = self._processes.get(pid)
+        if process is not None:
+            found, returns = process.found, process.returns
+            frames = [found.get(addresses[0]), *[returns.get(address) for address in addresses[1:]]]
+            if None not in frames:
+                return frames  # type: ignore[return-value]
+        self.catch_up()
+        process = self._find_process(pid)
+        self._cover(pid, process, program, addresses)
+        return [
+            self._user_frames(process, address, is_return=bool(at)) for at, address in enumerate(addresses)
+        ]
+
+    def user_name(self, pid: int, program: int, address: int) -> str:
+        self.catch_up()
+        process = self._find_process(pid)
+        self._cover(pid, process, program, (address,))
+        return self._user_frames(process, address, is_return=False)[-1].name
+
+    def _user_frames(self, process: _Process, address: int, *, is_return: bool) -> tuple[Frame, ...]:
+        kept = process.returns if is_return else process.found
+        frames = kept.get(address)
+        if frames is not None:
+            return frames
+        for space in reversed(process.spaces):
+            if space.covers(address):
+                frames = space.resolve(address, is_return)
+                break
+        else:
+            frames = (Frame(address),)
+        if self._settings.cpp_demangle:
+            frames = tuple([_demangled(frame) for frame in frames])
+        # What a compiler makes while it runs may get its name later.
+        if frames[-1].name:
+            kept[address] = frames
+        return frames
+
+    def _find_process(self, pid: int) -> _Process:
+        """What is known of the process that has the id `pid` now, or had it last."""
+        known = self._processes.get(pid)
+        if known is not None and known.is_gone:
+            return known
+        start = read_start(pid)
+        if known is None or (start is not None and known.start is not None and start != known.start):
+            known = self._processes[pid] = _Process(start)
+        return known
+
+    def _cover(self, pid: int, process: _Process, program: int, addresses: Sequence[int]) -> None:
+        """Have a space for all `addresses`, as far as there is one."""
+        newest = process.spaces[-1] if process.spaces else None
+        if newest is not None and all(newest.covers(address) for address in addresses):
+            return
+        if not process.is_gone:
+            self._read_space(pid, process)
+        if not any(space.covers(addresses[0]) for space in process.spaces):
+            guess = self._guess_space(program, addresses[0])
+            if guess is not None:
+                process.spaces.insert(0, guess)
+
+    def _read_space(self, pid: int, process: _Process) -> None:
+        text = read_maps(pid)
+        if not text:
+            return
+        space = Space(pid, text, self._images)
+        if process.spaces and process.spaces[-1].is_part_of(space):
+            process.spaces[-1] = space
+        else:
+            process.spaces.append(space)
+
+    def _guess_space(self, program: int, address: int) -> Space | None:
+        """Of a process that nobody saw alive: the file that the probe is in, which the innermost address of
+        the stack tells the place of. None when it may be more than one place."""
+        if program >= len(self._numbered):
+            return None
+        name = self._numbered[program]
+        places: set[tuple[str, int]] = set()
+        for link in self._links:
+            if link.program == name:
+                image = self._images.open_path(link.path)
+                at = image.elf.address_of(link.offset) if image is not None else None
+                if at is not None and not (address - at) & _PAGE:
+                    places.add((link.path, address - at))
+        if len(places) != 1:
+            return None
+        ((path, bias),) = places
+        return Space.of_file(path, bias, self._images)
+
+
+_CHANGES: dict[str, Callable[[LiveSymbols, Any], None]] = {
+    "Mapped": LiveSymbols._mapped,
+    "Executed": LiveSymbols._executed,
+    "Forked": LiveSymbols._forked,
+    "Exited": LiveSymbols._exited,
+}
+
+
+def _demangled(frame: Frame) -> Frame:
+    name = demangle(frame.name) if frame.name[:2] in ("_Z", "_R") else frame.name
+    if name == frame.name:
+        return frame
+    return Frame(
+        frame.address, name, frame.offset, frame.module, frame.file, frame.line, frame.inlined
+    )
