@@ -46,8 +46,17 @@ class CTypes:
             self._found[name] = self._find(kind or "typedef", own)
         return self._found[name]
 
+    def _find_declared(self, kind: str, name: str) -> CType | None:
+        return self._declared.types.get((kind, name)) if self._declared is not None else None
+
+    def _share(self, other: CTypes) -> None:
+        """Know what `other` knows, but find types anew."""
+        self._known, self._target = other._known, other._target
+        self._declared, self._enums = other._declared, other._enums
+        self._found, self._constants, self._named = {}, {}, {}
+
     def _find(self, kind: str, name: str) -> CType | None:
-        found = self._declared.types.get((kind, name)) if self._declared is not None else None
+        found = self._find_declared(kind, name)
         if found is None and kind == "typedef":
             from ..ctype.layout import X86_64
             from ..ctype.specifiers import well_known

@@ -74,6 +74,7 @@ class Checker:
         self.target: Target | None = None
         self.types = checked.types
         self.ctypes = ctypes
+        self._script_types, self._traced_types = ctypes, dict[tree.Probe, CTypes]()
         self.maps = checked.maps
         self.diagnostics: list[Diagnostic] = []
         self.changed = False
@@ -120,6 +121,7 @@ class Checker:
 
     def _check_action(self, action: Action) -> None:
         self.action = action
+        self.ctypes = self._types_of(action)
         self.checked.names[action.probe] = set()
         self.scopes = [{}]
         if action.probe.predicate is not None:
@@ -133,6 +135,17 @@ class Checker:
             if not local.assigned and local.origin == DECLARATION:
                 self.warn(f"Variable {shown(local.name)} was never assigned to.", local.span)
         self.declared = []
+
+    def _types_of(self, action: Action) -> CTypes:
+        """The types that the probe may name: of programs, those of their debug information among them."""
+        traced = [site.traced for sites in action.sites for site in sites if site.traced is not None]
+        if not traced:
+            return self._script_types
+        if action.probe not in self._traced_types:
+            from .traced_types import TracedTypes
+
+            self._traced_types[action.probe] = TracedTypes(self._script_types, traced)
+        return self._traced_types[action.probe]
 
     def _check_unsupported(self) -> None:
         script = self.checked.script

@@ -9,7 +9,7 @@ from ..funcs import find
 from ..spec.values import Aggregate, Str, Tuple
 from . import tree
 from .constants import number_of
-from .members import find_field, find_member
+from .members import as_pointer, find_field, find_member
 from .names import did_you_mean
 from .types import (
     describe,
@@ -52,7 +52,7 @@ def check_field(c: Checker, expr: tree.FieldAccess) -> CType | None:
     type = c.type_of(expr.operand)
     if type is None:
         return None
-    type = resolve(type)
+    type = as_pointer(type)
     space = ""
     while isinstance(type, Ptr):
         space = type.space or space
@@ -76,6 +76,9 @@ def check_field(c: Checker, expr: tree.FieldAccess) -> CType | None:
         message = f"Struct/union of type '{type}' does not contain a field named '{expr.name}'"
         c.error(message, expr.span, hint)
         return None
+    call = c.checked.calls.get(expr.operand)
+    if call is not None:
+        call[0].check_field(call[1], expr.name, expr.span, c)
     if is_data_loc(member.type) or is_rel_loc(member.type):
         return Ptr(CHAR, "kernel")
     return in_space(c.ctypes.completed(element_of(member.type)), space)

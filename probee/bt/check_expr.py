@@ -138,7 +138,7 @@ def _dereference(c: Checker, expr: tree.Unary, type: CType) -> CType | None:
         return UINT64
     if isinstance(bare, Ptr):
         if bare.to.size:
-            return in_space(element_of(bare.to), bare.space)
+            return in_space(c.ctypes.completed(element_of(bare.to)), bare.space)
         c.error(f"Can not dereference a pointer to '{bare.to}', whose size is not known.", expr.span)
     elif isinstance(bare, Struct):
         message = f"Can not dereference struct/union of type '{bare.name}'. It is not a pointer."

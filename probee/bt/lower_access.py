@@ -12,7 +12,7 @@ from ..ir.types import S64, U64, IntType, int_type
 from ..spec.values import Str, Tuple
 from . import tree
 from .lower_copy import copy_value
-from .members import find_field, find_member
+from .members import as_pointer, find_field, find_member
 from .types import element_of, is_signed, reads_as, resolve
 
 TYPE_CHECKING = False
@@ -76,7 +76,11 @@ class _Way:
         return replace(whole, offset=whole.offset + whole.type.offsets[index], type=whole.type.items[index])
 
     def field(self, expr: tree.FieldAccess) -> Where:
-        type = resolve(self.s.expect(expr.operand))
+        call = self.s.checked.calls.get(expr.operand)
+        found = call[0].find_field(call[1], expr.name, self.s) if call is not None else None
+        if found is not None:
+            return Where(found.pointer, found.offset, self.s.expect(expr), found.helper)
+        type = as_pointer(self.s.expect(expr.operand))
         whole = self.behind(expr.operand, type) if isinstance(type, Ptr) else self.find(expr.operand)
         inner = resolve(whole.type)
         while isinstance(inner, Ptr):
@@ -131,8 +135,9 @@ class _Way:
         return replace(whole, pointer=b.offset(whole.pointer, distance))
 
     def dereference(self, expr: tree.Unary) -> Where:
-        type = resolve(self.s.expect(expr.operand))
-        return self.behind(expr.operand, type if isinstance(type, Ptr) else Ptr(self.s.expect(expr)))
+        type = as_pointer(self.s.expect(expr.operand))
+        space = type.space if isinstance(type, Ptr) else ""
+        return self.behind(expr.operand, Ptr(self.s.expect(expr), space))
 
 
 _RULES: dict[type, Callable[[_Way, Any], Where]] = {

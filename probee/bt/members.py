@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from ..base.record import replace
 from ..ctype.types import CType, Member, Struct
+from ..funcs.memory import KernelAddress
 from ..spec.values import Tuple
 from .types import resolve
+
+
+def as_pointer(type: CType) -> CType:
+    """`type` without the names of typedefs, and the address of a symbol as the pointer that it is."""
+    type = resolve(type)
+    return type.pointer if isinstance(type, KernelAddress) else type
 
 
 def find_field(type: Tuple, name: str) -> tuple[int, CType]:

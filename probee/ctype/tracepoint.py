@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 
 from ..base.errors import FormatError
-from .types import BOOL, CHAR, VOID, Array, CType, Int, Member, Ptr, Struct, Typedef
+from .types import BOOL, CHAR, VOID, Array, CType, Int, LazyStruct, Member, Ptr, Struct, Typedef
 
 _FIELD = re.compile(r"\tfield:([^;]+);\toffset:(\d{1,9});\tsize:(\d{1,9});\tsigned:([01]);")
 _DECLARATION = re.compile(r"(.*?)(\w+)((?:\[[^\]]*\])*)$", re.S)
 _DYNAMIC = {"__data_loc": False, "__rel_loc": True}
 _SIZES = (1, 2, 4, 8, 16)
+_NOT_NAMES = frozenset(("const", "volatile", "__user"))
 _QUALIFIERS = frozenset(("const", "volatile", "struct", "union", "enum", "unsigned", "signed", "__user"))
 
 
@@ -56,9 +57,8 @@ def _type_of(words: str, suffix: str, size: int, signed: bool, space: str) -> CT
     first = words.partition(" ")[0]
     if first in _DYNAMIC:
         return Typedef(first, Int(4, False))
-    if words.endswith("*"):
-        target = _scalar(words[:-1].strip(), 1, True) if words.count("*") == 1 else VOID
-        pointer = Ptr(target if target == CHAR else VOID, space)
+    if "*" in words:
+        pointer = _pointer(words, space)
         return Array(pointer, size // 8) if suffix else pointer
     if suffix:
         element = _element_size(words, size)
@@ -66,6 +66,20 @@ def _type_of(words: str, suffix: str, size: int, signed: bool, space: str) -> CT
     if size in _SIZES:
         return _scalar(words, size, signed)
     return Array(Int(1, False), size)
+
+
+def _pointer(words: str, space: str) -> CType:
+    """What `words`, with at least one star, say. A struct that is pointed to is known by its name only."""
+    base, *_ = words.partition("*")
+    names = [word for word in base.split() if word not in _NOT_NAMES]
+    to: CType = VOID
+    if len(names) == 2 and names[0] in ("struct", "union"):
+        to = LazyStruct(names[1], 0, names[0], tuple, declared=True)
+    elif names == ["char"]:
+        to = CHAR
+    for _ in range(words.count("*")):
+        to = Ptr(to, space)
+    return to
 
 
 def _scalar(words: str, size: int, signed: bool) -> CType:

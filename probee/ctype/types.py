@@ -254,7 +254,7 @@ class NamedStruct(LazyStruct):
         return found
 
     @property
-    def bytes(self) -> int:  # type: ignore[override]
+    def bytes(self) -> int:
         return self.found.bytes
 
     @property
@@ -262,7 +262,7 @@ class NamedStruct(LazyStruct):
         return self.found.members
 
     @property
-    def alignment(self) -> int:  # type: ignore[override]
+    def alignment(self) -> int:
         return self.found.alignment
 
     @property

@@ -13,7 +13,7 @@ from ..ctype.types import Array, Bool, CType, Enum, Int, Struct, Typedef
 from ..ir.types import RING, U64, VALUE, VALUE_OR_NULL, IntType, int_type
 from ..spec.abi import UpdateFlag
 from ..spec.bundle import Field
-from ..spec.values import Buffer, Code, Inet, MacAddress, Stack, Str, Tuple, Username, Usym
+from ..spec.values import Buffer, Code, Inet, MacAddress, Stack, Str, Tuple, Username, Usym, standalone
 from .unit import CONTROL, DATA, GLOBALS
 
 TYPE_CHECKING = False
@@ -346,7 +346,7 @@ def _lay_out(types: list[CType], head: int) -> tuple[list[Field], int]:
     fields, at = [], head
     for type in types:
         at = align_up(at, type.align)
-        fields.append(Field(at, type))
+        fields.append(Field(at, standalone(type)))
         at += type.size
     if types and in_memory(types[-1]):
         at += ROOM

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from ..ctype.types import CType, Ptr, Typedef
+from ..base.record import record
+from ..ctype.types import UINT64, CType, Int, Ptr, Typedef
 from ..ir.types import U64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
     from .emit import Emitter
+
+
+@record
+class KernelAddress(Int):
+    """A number that is the address of a `to` in the kernel, as long as it is in no variable."""
+
+    to: CType = UINT64
+
+    @property
+    def pointer(self) -> Ptr:
+        return Ptr(self.to, "kernel")
 
 
 def reader_of(type: CType, default: str) -> str:
@@ -18,6 +30,8 @@ def reader_of(type: CType, default: str) -> str:
     """
     while isinstance(type, Typedef):
         type = type.to
+    if isinstance(type, KernelAddress):
+        type = type.pointer
     space = type.space if isinstance(type, Ptr) else ""
     return f"probe_read_{space or default}"
 

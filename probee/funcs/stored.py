@@ -15,7 +15,7 @@ from ..base.record import record
 from ..ctype.types import UINT32, CType
 from ..spec.abi import MapType
 from ..spec.bundle import Map, Variable
-from ..spec.values import Aggregate, Sum
+from ..spec.values import Aggregate, Sum, standalone
 from .emit import in_memory
 from .unit import GLOBALS
 
@@ -106,13 +106,13 @@ def variables_of(unit: Unit) -> tuple[Variable, ...]:
     """The variables as the bundle tells of them, in order of their names."""
     found = []
     for name, stored in sorted(unit.variables.items()):
+        value = standalone(stored.value)
         if stored.home is Home.HASH:
-            found.append(Variable(name, stored.key, stored.value, stored.map))
+            key = standalone(stored.key) if stored.key is not None else None
+            found.append(Variable(name, key, value, stored.map))
         elif stored.home is Home.CELL:
-            found.append(Variable(name, None, stored.value, GLOBALS, stored.offset, 0, stored.written))
+            found.append(Variable(name, None, value, GLOBALS, stored.offset, 0, stored.written))
         else:
             offset = unit.globals.cpu_start + stored.offset
-            found.append(
-                Variable(name, None, stored.value, GLOBALS, offset, unit.globals.stride, stored.written)
-            )
+            found.append(Variable(name, None, value, GLOBALS, offset, unit.globals.stride, stored.written))
     return tuple(found)

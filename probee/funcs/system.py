@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..arch import find as find_arch
 from ..base.errors import SourceError
 from ..base.source import Diagnostic
-from ..ctype.types import UINT8, UINT32, UINT64, VOID, CType, Ptr
+from ..ctype.types import UINT8, UINT32, UINT64, CType, Ptr
 from ..ir.types import U64
 from .func import CallSite, Func, func
 from .registers import WITH_REGISTERS
@@ -63,7 +63,10 @@ class Cgroup(_OfHelper):
 class Curtask(_OfHelper):
     """address of the current thread's task_struct"""
 
-    name, helper, type = "curtask", "get_current_task", Ptr(VOID, "kernel")
+    name, helper = "curtask", "get_current_task"
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        return Ptr(to.refer("struct", "task_struct"), "kernel")
 
 
 @func

@@ -1,11 +1,14 @@
-"""rawtracepoint: a tracepoint of the kernel before tracefs makes a record of it: argN are its arguments.
+"""rawtracepoint: a tracepoint of the kernel before tracefs makes a record of it: argN are its arguments, args
+has them by name and type, where the kernel's BTF tells those.
 
-`rawtracepoint:EVENT`, or `rawtracepoint:MODULE:EVENT`, where the module only says where the event is from.
+`rawtracepoint:EVENT`, or `rawtracepoint:MODULE:EVENT`, where the module says where the event is from.
 """
 
 from __future__ import annotations
 
 from ..base.errors import TargetError
+from ..base.record import replace
+from ..ctype.types import Member, NamedStruct, Ptr, Struct
 from ..spec.abi import ProgType
 from ..spec.bundle import RawTracepointLink
 from .glob import compile_glob
@@ -28,7 +31,7 @@ class _RawTracepoint(Provider):
     def expand(self, point: Point, target: Target, pid: int = 0) -> list[Site]:
         if not 1 <= len(point.args) <= 2 or not all(point.args):
             raise self.misspelled(point, f"expected rawtracepoint:EVENT, got {point.text!r}")
-        event = point.args[-1]
+        *modules, event = point.args
         events = [event]
         if "*" in event:
             pattern = compile_glob(event)
@@ -37,11 +40,31 @@ class _RawTracepoint(Provider):
             )
             if not events:
                 raise TargetError(f"No matches for rawtracepoint {event}.", span=point.span)
-        return [self._site(point, name) for name in events]
+        module = modules[0] if modules and "*" not in modules[0] else ""
+        return [self._site(point, name, target, module) for name in events]
 
-    def _site(self, point: Point, event: str) -> Site:
+    def _site(self, point: Point, event: str, target: Target, module: str) -> Site:
         probe = f"{self.name}:{event}"
-        return Site(probe, "", RawTracepointLink("", event, probe, point.span))
+        name = f"_rawtracepoint_{event}"
+        context = NamedStruct("struct", name, lambda: find_record(target, name, event, module))
+        return Site(probe, "", RawTracepointLink("", event, probe, point.span), context)
+
+
+_WORD = 8
+"""Bytes of each argument in the context, whatever its type."""
+
+
+def find_record(target: Target, name: str, event: str, module: str = "") -> Struct | None:
+    """The arguments of a raw tracepoint as `struct name`; None where the kernel doesn't tell them."""
+    function = target.types.find_event(event, module) if target.types is not None else None
+    if function is None:
+        return None
+    members = []
+    for number, (own, type) in enumerate(function.params):
+        if isinstance(type, Ptr) and not type.space:
+            type = replace(type, space="kernel")
+        members.append(Member(own or f"arg{number}", type, 8 * _WORD * number))
+    return Struct(name, _WORD * len(members), tuple(members))
 
 
 PROVIDERS = (_RawTracepoint(),)

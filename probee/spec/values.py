@@ -7,8 +7,8 @@ one value takes in a map value, a key or an event; all numbers are in the machin
 from __future__ import annotations
 
 from ..base.bits import align_up
-from ..base.record import record
-from ..ctype.types import CType
+from ..base.record import record, replace
+from ..ctype.types import VOID, Array, CType, Ptr, Struct, Typedef
 
 
 @record
@@ -347,3 +347,20 @@ class LHist(Aggregate):
 
     def __str__(self) -> str:
         return "lhist_t"
+
+
+def standalone(type: CType) -> CType:
+    """`type` as a bundle has it, of itself alone: what its pointers point to is not shown, and may be all types
+    of a kernel, which point to one another."""
+    if isinstance(type, Ptr):
+        return Ptr(VOID, type.space, type.bytes)
+    if isinstance(type, Typedef):
+        return replace(type, to=standalone(type.to))
+    if isinstance(type, Array):
+        return Array(standalone(type.of), type.count)
+    if isinstance(type, Tuple):
+        return Tuple(tuple([standalone(item) for item in type.items]), type.names)
+    if isinstance(type, Struct):
+        members = tuple([replace(member, type=standalone(member.type)) for member in type.members])
+        return Struct(type.name, type.bytes, members, type.kind, type.alignment)
+    return type

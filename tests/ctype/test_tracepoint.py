@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from probee.base.errors import FormatError
 from probee.ctype.tracepoint import is_data_loc, is_rel_loc, parse_format
-from probee.ctype.types import BOOL, CHAR, VOID, Array, CType, Int, Ptr
+from probee.ctype.types import BOOL, CHAR, VOID, Array, CType, Int, LazyStruct, Ptr
 
 
 def field(declaration: str, size: int, signed: bool = False) -> CType:
@@ -36,8 +36,8 @@ def field(declaration: str, size: int, signed: bool = False) -> CType:
         ("unsigned long x[6]", 48, False, Array(Int(8, False), 6)),
         ("struct thing x", 12, False, Array(Int(1, False), 12)),
         ("const char * x", 8, False, Ptr(CHAR, "kernel")),
-        ("struct page * x", 8, False, Ptr(VOID, "kernel")),
-        ("const char *const * x", 8, False, Ptr(VOID, "kernel")),
+        ("struct page * x", 8, False, Ptr(LazyStruct("page", 0, "struct", tuple, declared=True), "kernel")),
+        ("const char *const * x", 8, False, Ptr(Ptr(CHAR, "kernel"), "kernel")),
     ],
 )
 def test_types_of_fields(declaration: str, size: int, signed: bool, type: CType) -> None:
