@@ -23,7 +23,7 @@ from .walk import MAX_DEPTH, find_too_deep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..base.source import Span
     from ..elf.file import Elf
@@ -43,17 +43,21 @@ def check_script(
     max_strlen: int = 1024,
     unsafe: bool = False,
     stacks: tuple[str, int] = ("bpftrace", 127),
+    settings: Mapping[str, str | int | bool] = MappingProxyType({}),
+    named: Mapping[str, str | None] = MappingProxyType({}),
     files: Files | None = None,
     target: Target | None = None,
 ) -> Checked:
     """Find the meaning of `script`. Raises SourceError with everything that is wrong with it.
 
-    `stacks`: the mode and the number of frames of those that don't say; `files`: the target's binaries;
+    `stacks`: the mode and the number of frames of those that don't say; `settings`: all of them by name;
+    `named`: the options of the script's own that were given; `files`: the target's binaries;
     `target`: whose kernel's types are known.
     """
     ctypes = CTypes(script, target)
     checker = Checker(Checked(script, tuple(actions)), params, max_strlen, unsafe, ctypes)
     checker.stack_mode, checker.stack_limit = stacks
+    checker.settings, checker.named = settings, named
     checker.files = files
     checker.target = target
     return checker.run()
@@ -70,6 +74,8 @@ class Checker:
         self.max_strlen = max_strlen
         self.unsafe = unsafe
         self.stack_mode, self.stack_limit = "bpftrace", 127
+        self.settings: Mapping[str, str | int | bool] = {}
+        self.named: Mapping[str, str | None] = {}
         self.files: Files | None = None
         self.target: Target | None = None
         self.types = checked.types
@@ -83,6 +89,7 @@ class Checker:
         self.declared: list[Local] = []  # in the probe or function at hand
         self.asked = 0  # sizeof, typeof and the like around the expression at hand, which is not computed
         self.loops = 0  # those around the statement at hand
+        self.map_loops = 0  # those of them, and of what is around a call, that go over maps
         self.inlined: list[Inlined] = []  # calls of functions around it
         self.accesses: dict[tree.Node, tree.MapAccess] = {}  # what `delete(@x, key)` stands for
         self._locals: dict[tree.Node, Local] = {}
@@ -105,6 +112,7 @@ class Checker:
         self._check_unsupported()
         self._check_maps()
         errors = [d for d in self.diagnostics if d.severity == "ERROR"]
+        errors = errors or check_given(self.checked, self.named)
         if errors:
             raise SourceError(sort_diagnostics(errors))
         self._settle()
@@ -227,6 +235,9 @@ class Checker:
 
     def longest(self, what: str) -> int:
         return max((len(getattr(s, what).encode()) for s in self.sites), default=0)
+
+    def find_option(self, name: str, default: bool | int | bytes) -> bool | int | bytes:
+        return find_option(self.named, name, default)
 
     def open_elf(self, path: str) -> Elf:
         if self.files is None:

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from .check import Checker
 
 _NAMES = """
-cgroup_path cgroupid ctx debugf find getopt len offsetof path
-signal sizeof skboutput socket_cookie tseries unwatch
+ctx find len offsetof path sizeof skboutput socket_cookie tseries unwatch
 """
 _LATER = frozenset(_NAMES.split())
 """Functions of the language that this version does not have."""
@@ -39,6 +38,9 @@ def check_call(c: Checker, expr: tree.Call | tree.Identifier, *, assigned: bool 
         return None
     if found.unsafe and not c.unsafe:
         c.error(f"{found.name}() is an unsafe function being used in safe mode", expr.span)
+    if c.map_loops and _is_context(found.name):
+        c.error(f"'{found.name}' builtin is not allowed in a for-loop", expr.span)
+        return None
     nodes = expr.args if isinstance(expr, tree.Call) else ()
     if not _check_count(c, expr, found, len(nodes)):
         return None
@@ -47,7 +49,25 @@ def check_call(c: Checker, expr: tree.Call | tree.Identifier, *, assigned: bool 
         return None
     site = CallSite(found.name, expr.span, args)
     c.checked.calls[expr] = (found, site)
-    return found.check(site, c)
+    type = found.check(site, c)
+    if type is not None:
+        _note_known(c, expr, found.known(site, c))
+    return type
+
+
+def _note_known(c: Checker, expr: tree.Call | tree.Identifier, value: int | bytes | None) -> None:
+    """Put down what a call is known to give. Its neighbours may have asked before: one more round."""
+    if isinstance(value, bytes):
+        c.changed |= c.checked.texts.get(expr) != value
+        c.checked.texts[expr] = value
+    elif value is not None:
+        c.changed |= c.checked.numbers.get(expr) != value
+        c.checked.numbers[expr] = int(value)
+
+
+def _is_context(name: str) -> bool:
+    """True for what the language has in probes only, not in loops over maps."""
+    return name in ("retval", "ctx") or (name[:3] == "arg" and name[3:].isdigit())
 
 
 def _constant_type(c: Checker, expr: tree.Identifier) -> CType | None:

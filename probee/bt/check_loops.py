@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..ctype.types import CType
+from ..spec.values import Aggregate, Tuple
 from . import tree
 from .constants import number_of
-from .types import describe, is_integer, is_scalar, merge, reads_as
+from .names import shown
+from .types import describe, is_integer, is_scalar, merge, reads_as, settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +28,15 @@ def check_while(c: Checker, statement: tree.While) -> None:
     type = c.type_of(statement.condition)
     if type is not None and not (is_scalar(type) or reads_as(type)):
         c.error(f"Invalid condition: {describe(type)}", statement.condition.span)
+    _look_around(c, statement)
     c.scopes.append({})
     _check_rounds(c, statement.body)
     c.scopes.pop()
+
+
+def _look_around(c: Checker, statement: tree.Stmt) -> None:
+    """Put down which variables there are at a loop."""
+    c.checked.outside[statement] = frozenset(local for scope in c.scopes for local in scope.values())
 
 
 def _check_rounds(c: Checker, body: tuple[tree.Stmt, ...]) -> None:
@@ -40,9 +48,9 @@ def _check_rounds(c: Checker, body: tuple[tree.Stmt, ...]) -> None:
 def check_range(c: Checker, statement: tree.ForRange) -> None:
     """`for $i : start..end { }`"""
     target = statement.target
-    if c.find_local(target.name) is not None:
-        c.error(f"Loop declaration shadows existing variable: {target.name}", target.span)
+    _check_shadow(c, target)
     types = [_bound(c, bound, end) for bound, end in ((statement.start, "start"), (statement.end, "end"))]
+    _look_around(c, statement)
     c.scopes.append({})
     local = c.declare_local(target.name, target)
     c.checked.locals[target] = local
@@ -54,6 +62,47 @@ def check_range(c: Checker, statement: tree.ForRange) -> None:
     local.assigned = True
     _check_rounds(c, statement.body)
     c.scopes.pop()
+
+
+def _check_shadow(c: Checker, target: tree.Variable) -> None:
+    if c.find_local(target.name) is not None:
+        c.error(f"Loop declaration shadows existing variable: {shown(target.name)}", target.span)
+
+
+def check_map_loop(c: Checker, statement: tree.ForMap) -> None:
+    """`for $kv : @map { }`"""
+    target = statement.target
+    _check_shadow(c, target)
+    entry = _entry_type(c, statement.map)
+    _look_around(c, statement)
+    c.scopes.append({})
+    local = c.declare_local(target.name, target)
+    c.checked.locals[target] = local
+    if entry is not None:
+        c.assign_local(local, entry, target)
+    local.assigned = True
+    c.map_loops += 1
+    _check_rounds(c, statement.body)
+    c.map_loops -= 1
+    c.scopes.pop()
+
+
+def _entry_type(c: Checker, map: tree.MapAccess) -> CType | None:
+    """(key, value) of a map that can be gone over, None where that is not known, or wrong."""
+    info = c.maps.get(map.name)
+    if info is None or info.value is None:
+        if info is None or not info.tried:
+            c.error(f"Undefined map: {map.name}", map.span, c.near_map(map.name))
+        return None
+    if not info.keyed:
+        message = f"{map.name} has no explicit keys (scalar map), and cannot be used for iteration"
+        c.error(message, map.span)
+        return None
+    value = reads_as(info.value) or info.value
+    if isinstance(value, Aggregate):
+        c.error(f"Loop expression does not support type: {value}", map.span)
+        return None
+    return Tuple((settle(info.key), settle(value))) if info.key is not None else None
 
 
 def _bound(c: Checker, bound: tree.Expr, which: str) -> CType | None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from ..ctype.types import VOID, CType, Void
+from ..base.source import Span
+from ..ctype.types import INT64, VOID, CType, Int, Void
 from ..funcs.func import Aggregation
 from ..spec.values import Aggregate
 from . import tree
 from .check_call import check_call
 from .check_expr import check_increment, type_binary, type_of
 from .check_functions import check_return
-from .check_loops import check_range, check_unroll, check_while
+from .check_loops import check_map_loop, check_range, check_unroll, check_while
 from .macros import Inlined
-from .names import shown
-from .types import arithmetic, describe, is_number, is_scalar, literal_type, reads_as
+from .names import ASSIGNMENT, DECLARATION, shown
+from .types import arithmetic, describe, is_number, is_scalar, kind_of, literal_type, reads_as, resolve
 from .walk import next_if
 from .written import written_type
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .check import Checker
-    from .names import MapInfo
+    from .names import Local, MapInfo
 
 
 def check_body(c: Checker, body: tuple[tree.Stmt, ...]) -> None:
@@ -108,20 +109,32 @@ def _expression(c: Checker, statement: tree.ExprStmt) -> None:
 def _let(c: Checker, statement: tree.Let) -> None:
     target = statement.target
     value = type_of(c, statement.value) if statement.value is not None else None
-    if c.find_local(target.name) is not None:
+    declaration = Span(statement.span.source, statement.span.start, (statement.type or target).span.end)
+    known = c.find_local(target.name)
+    if known is not None:
         c.error(
             f"Variable {shown(target.name)} was already declared. Variable shadowing is not allowed.",
-            statement.span,
+            declaration,
+            notes=((f"This is the {known.origin}.", known.span),),
         )
         return
-    local = c.declare_local(target.name, target)
+    local = c.declare_local(target.name, target, DECLARATION, declaration)
     c.checked.locals[target] = local
     if statement.type is not None:
-        declared = written_type(c, statement.type)
-        if declared is not None:
-            local.type, local.fixed = declared, True
+        _declare(c, local, statement.type)
     if value is not None:
-        _assign_to(c, target, value, statement.value or target)
+        _assign_to(c, target, value, statement, statement.value)
+    elif statement.value is not None:
+        local.assigned = True
+
+
+def _declare(c: Checker, local: Local, written: tree.TypeName) -> None:
+    """Give a variable the type that it is declared with. Text without a length is as long as it must be."""
+    declared = written_type(c, written)
+    if isinstance(declared, (Aggregate, Void)):
+        c.error(f"Invalid variable declaration type: {describe(declared)}", written.span)
+    elif declared is not None and (written.base != "string" or written.length is not None or written.pointers):
+        local.type, local.fixed = declared, True
 
 
 def _assign(c: Checker, statement: tree.Assign) -> None:
@@ -130,59 +143,112 @@ def _assign(c: Checker, statement: tree.Assign) -> None:
         _assign_map(c, target, statement)
         return
     assert isinstance(target, tree.Variable)
-    if statement.op != "=":
+    plain = statement.op == "="
+    if not plain:
         type_of(c, target)
         value = type_binary(c, statement, statement.op[:-1], target, statement.value)
     else:
         value = type_of(c, statement.value)
         if c.find_local(target.name) is None:
-            c.declare_local(target.name, target)
+            c.declare_local(target.name, target, ASSIGNMENT, statement.span)
     local = c.find_local(target.name)
     if local is not None:
         c.checked.locals[target] = local
+        local.assigned = True
         if value is not None:
-            _assign_to(c, target, value, statement.value)
+            _assign_to(c, target, value, statement, statement.value if plain else None)
 
 
-def _assign_to(c: Checker, target: tree.Variable, value: CType, node: tree.Expr) -> None:
+def _assign_to(
+    c: Checker, target: tree.Variable, value: CType, node: tree.Stmt, expr: tree.Expr | None
+) -> None:
     local = c.checked.locals[target]
+    local.assigned = True
     if isinstance(value, Void):
         c.error("Invalid expression for assignment", node.span)
-    elif isinstance(value, Aggregate) and reads_as(value) is None:
+    elif isinstance(value, Aggregate) and (
+        reads_as(value) is None or not isinstance(resolve(local.type or INT64), Int)
+    ):
         c.error(f"Value '{value}' cannot be assigned to a scratch variable.", node.span)
     else:
-        c.assign_local(local, value, node)
+        c.assign_local(local, value, node, expr)
         if local.type is not None:
             c.types[target] = local.type
 
 
 def _assign_map(c: Checker, target: tree.MapAccess, statement: tree.Assign) -> None:
     info = c.use_key(target)
-    value: CType | None
     if statement.op != "=":
-        value = _compound_map(c, info, target, statement)
-    elif isinstance(statement.value, (tree.Call, tree.Identifier)):
-        value = check_call(c, statement.value, assigned=True)
-        if value is not None:
-            c.types[statement.value] = value
-        found = c.checked.calls.get(statement.value)
-        if value is not None and found is not None and isinstance(found[0], Aggregation):
-            c.assign_map(info, value, statement)
-            return
+        _set_map(c, info, _compound_map(c, info, target, statement), statement, None)
     else:
-        value = type_of(c, statement.value)
+        _map_value(c, info, statement, statement.value)
+
+
+def _map_value(c: Checker, info: MapInfo, statement: tree.Assign, expr: tree.Expr) -> None:
+    """Check what a map is set to: an aggregation may be the value of a block."""
+    if isinstance(expr, tree.BlockExpr) and isinstance(expr.value, (tree.Call, tree.BlockExpr)):
+        c.scopes.append({})
+        check_body(c, expr.body)
+        _map_value(c, info, statement, expr.value)
+        c.scopes.pop()
+        if expr.value in c.types:
+            c.types[expr] = c.types[expr.value]
+        return
+    if not isinstance(expr, (tree.Call, tree.Identifier)):
+        _set_map(c, info, type_of(c, expr), statement, expr)
+        return
+    value = check_call(c, expr, assigned=True)
+    if value is not None:
+        c.types[expr] = value
+    found = c.checked.calls.get(expr)
+    if value is not None and found is not None and isinstance(found[0], Aggregation):
+        c.assign_map(info, value, expr)
+    else:
+        _set_map(c, info, value, statement, expr)
+
+
+def _set_map(
+    c: Checker, info: MapInfo, value: CType | None, statement: tree.Assign, expr: tree.Expr | None
+) -> None:
     if value is None:
         info.tried = True
     elif isinstance(value, Void):
-        c.error("Invalid expression for assignment", statement.value.span)
-    elif isinstance(value, Aggregate):
-        number = reads_as(value)
-        if number is None:
-            c.error(f"Map value '{value}' cannot be assigned from one map to another.", statement.span)
-        else:
-            c.assign_map(info, number, statement)
+        c.error(f"Value '{value}' cannot be assigned to a map.", statement.span)
+    elif isinstance(value, Aggregate) and (
+        reads_as(value) is None or not isinstance(resolve(info.value or value), Int)
+    ):
+        _refuse_aggregate(c, info, value, statement)
     else:
-        c.assign_map(info, value, statement)
+        c.assign_map(info, reads_as(value) or value, statement, expr)
+
+
+def _refuse_aggregate(c: Checker, info: MapInfo, value: Aggregate, statement: tree.Assign) -> None:
+    info.tried = True
+    call = _CALLS.get(kind_of(value).removesuffix("_t"), "")
+    source = statement.value
+    hint = None
+    if isinstance(source, tree.MapAccess) and reads_as(value) is not None:
+        cast = f"`{info.name} = (int64){source.name};`"
+        hint = f"Add a cast to integer if you want the value of the aggregate, e.g. {cast}."
+    c.error(
+        f"Map value '{value}' cannot be assigned from one map to another. The function that returns this type "
+        f"must be called directly e.g. `{info.name} = {call};`.",
+        statement.span,
+        hint,
+    )
+
+
+_CALLS = {
+    "count": "count()",
+    "sum": "sum(retval)",
+    "min": "min(retval)",
+    "max": "max(retval)",
+    "avg": "avg(retval)",
+    "stats": "stats(arg2)",
+    "hist": "hist(retval)",
+    "lhist": "lhist(rand %10, 0, 10, 1)",
+    "tseries": "tseries(rand %10, 10s, 1)",
+}
 
 
 def _compound_map(c: Checker, info: MapInfo, target: tree.MapAccess, statement: tree.Assign) -> CType | None:
@@ -208,7 +274,7 @@ def _jump(c: Checker, statement: tree.Jump) -> None:
     elif statement.value is not None:
         type = type_of(c, statement.value)
         if type is not None and not is_scalar(type):
-            c.error(f"Probe return values can only be integers. Found {describe(type)}", statement.value.span)
+            c.error(f"Probe return values can only be integers. Found {describe(type)}", statement.span)
 
 
 _STATEMENTS: dict[type, Callable[[Checker, Any], None]] = {
@@ -219,11 +285,11 @@ _STATEMENTS: dict[type, Callable[[Checker, Any], None]] = {
     tree.Block: _block,
     tree.Jump: _jump,
     tree.While: check_while,
+    tree.ForMap: check_map_loop,
     tree.ForRange: check_range,
     tree.Unroll: check_unroll,
 }
 
 _SPELLING: dict[type, str] = {
-    tree.ForMap: "for over a map",
     tree.Import: "import",
 }

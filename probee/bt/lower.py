@@ -8,6 +8,7 @@ lower_access.py  fields and elements, of memory and behind pointers
 lower_copy.py    copying and comparing what lies in memory
 lower_maps.py    reading and changing variables
 lower_loops.py   loops
+lower_callbacks.py  loops whose body is a function of its own
 lower_functions.py  calls of functions of one's own
 """
 
@@ -22,6 +23,7 @@ from ..ir.builder import Builder
 from ..ir.types import U64
 from . import tree
 from .lower_access import memory_of
+from .lower_callbacks import lower_map_loop, place_shared
 from .lower_expr import has_effect, lower_binary, lower_value
 from .lower_functions import lower_return
 from .lower_loops import count_loops, lower_jump, lower_range, lower_unroll, lower_while
@@ -39,8 +41,8 @@ if TYPE_CHECKING:
     from ..funcs.unit import Unit
     from ..ir.nodes import Function, Value
     from ..probes.provider import Provider, Site
+    from .lower_callbacks import Apart, Loop
     from .lower_functions import Return
-    from .lower_loops import Loop
     from .names import Checked, Local
 
 
@@ -53,9 +55,11 @@ class Lowerer(Emitter):
         self.types = checked.types
         self.loops: list[Loop] = []  # those around the statement at hand
         self.returns: list[Return] = []  # functions of one's own around it
+        self.apart: list[Apart] = []  # callbacks around it
+        self.shared: dict[Local, int] = {}  # variables that callbacks use, and where they are
         self.loop_count = 1  # in the whole program
         self.cost = 0  # instructions that loops of the block at hand come to (see lower_loops)
-        self._memory: dict[Local, Value] = {}
+        self._memory: dict[tuple[Function, Local], Value] = {}
 
     # ---- what functions ask (see Emitter)
 
@@ -110,18 +114,35 @@ class Lowerer(Emitter):
 
     def memory_of(self, local: Local) -> Value:
         """The memory of a variable that is text or a tuple."""
-        if local not in self._memory:
+        if local in self.shared:
+            return self.b.shared(self.shared[local])
+        key = (self.b.function, local)
+        if key not in self._memory:
             assert local.type is not None
-            self._memory[local] = self.b.own_slot(align_up(local.type.size + ROOM, 8))
-        return self._memory[local]
+            self._memory[key] = self.b.own_slot(align_up(local.type.size + ROOM, 8))
+        return self._memory[key]
 
     def read_local(self, local: Local) -> Value:
         assert local.type is not None
-        return self.b.read(f"{local.name} {local.number}", in_register(local.type))
+        type = in_register(local.type)
+        if local in self.shared:
+            return self.b.load(self.b.shared(self.shared[local]), type)
+        return self.b.read(f"{local.name} {local.number}", type)
 
     def write_local(self, local: Local, value: Value) -> None:
         assert local.type is not None
-        self.b.write(f"{local.name} {local.number}", self.b.ext(value, in_register(local.type)))
+        value = self.b.ext(value, in_register(local.type))
+        if local in self.shared:
+            self.b.store(self.b.shared(self.shared[local]), value, in_register(local.type).bits // 8)
+        else:
+            self.b.write(f"{local.name} {local.number}", value)
+
+    def leave(self) -> None:
+        """End the program here."""
+        if self.apart:
+            self.apart[-1].end()
+        else:
+            self.b.ret(0)
 
 
 def lower_program(
@@ -139,6 +160,7 @@ def lower_program(
     b = Builder(name, probe.span)
     s = Lowerer(checked, unit, b, provider, site)
     s.loop_count = count_loops(probe.body)
+    place_shared(s, probe.body)
     if filtered:
         own = b.op("lshr", b.call("get_current_pid_tgid"), 32)
         _leave_unless(s, b.compare("eq", own, b.load(b.global_(GLOBALS, unit.traced_pid()), U64)))
@@ -277,6 +299,9 @@ def _jump(s: Lowerer, statement: tree.Jump) -> None:
     if statement.kind != "return":
         lower_jump(s, statement)
         return
+    if s.apart and s.apart[-1].returns == len(s.returns):
+        s.apart[-1].lower_return(statement.value)
+        return
     if s.returns:
         lower_return(s, statement)
         return
@@ -292,6 +317,7 @@ _STATEMENTS: dict[type, Callable[[Lowerer, Any], None]] = {
     tree.Block: _block,
     tree.Jump: _jump,
     tree.While: lower_while,
+    tree.ForMap: lower_map_loop,
     tree.ForRange: lower_range,
     tree.Unroll: lower_unroll,
 }

@@ -1,4 +1,4 @@
-"""Loops: by may_goto where the kernel has it, else bounded as far as its verifier can follow.
+"""Loops: by may_goto where the kernel has it, else by bpf_loop, else bounded as far as its verifier can follow.
 
 With may_goto the verifier walks a loop until nothing new comes up, so what a loop counts must be unknown
 to it from the start: a number it knows it would follow all the way. Without may_goto it walks every
@@ -8,17 +8,17 @@ A loop that ends for going round too often is counted.
 
 from __future__ import annotations
 
-from ..base.record import record
 from ..funcs.emit import in_memory
 from ..funcs.unit import GLOBALS
 from ..ir.types import S64, U64
 from . import tree
+from .lower_callbacks import Loop, is_called, lower_range_called, lower_while_called
 from .types import common
 from .walk import walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..ir.nodes import Block, Value
+    from ..ir.nodes import Value
     from .lower import Lowerer
     from .names import Local
 
@@ -33,14 +33,6 @@ _WALKABLE = 900_000
 
 _FEWEST = 16
 """Rounds that every loop may make."""
-
-
-@record
-class Loop:
-    """Where `continue` and `break` go."""
-
-    again: Block
-    done: Block
 
 
 class Rounds:
@@ -142,6 +134,9 @@ def _within(local: Local, node: tree.Node) -> bool:
 
 def lower_while(s: Lowerer, statement: tree.While) -> None:
     """`while (condition) { }`"""
+    if is_called(s, statement):
+        lower_while_called(s, statement)
+        return
     b = s.b
     rounds = Rounds(s, statement)
     inside = b.new_block()
@@ -158,6 +153,9 @@ def lower_range(s: Lowerer, statement: tree.ForRange) -> None:
     shared = common(s.expect(statement.start), s.expect(statement.end))
     wide = S64 if shared.signed else U64
     start, end = b.ext(s.number(statement.start), wide), b.ext(s.number(statement.end), wide)
+    if is_called(s, statement):
+        lower_range_called(s, local, start, end, statement.body)
+        return
     most = None
     if start.op == "const" and end.op == "const":
         most = max(end.imm - start.imm, 0)

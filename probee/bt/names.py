@@ -22,14 +22,21 @@ def shown(name: str) -> str:
     return name[name.rindex("$") :]
 
 
+DECLARATION = "initial declaration"
+ASSIGNMENT = "initial assignment"
+PARAMETER = "function parameter"
+"""How a variable came to be, beside the loops that make one for themselves."""
+
+
 class Local:
     """One `$name` of one block. `type` is None while nothing was assigned to it; `fixed` by a declaration."""
 
-    __slots__ = ("name", "span", "type", "fixed", "assigned", "number")
+    __slots__ = ("name", "span", "type", "fixed", "assigned", "number", "origin")
 
-    def __init__(self, name: str, span: Span, number: int) -> None:
+    def __init__(self, name: str, span: Span, number: int, origin: str) -> None:
         self.name = name
         self.span = span
+        self.origin = origin  # how it came to be, at `span`
         self.type: CType | None = None
         self.fixed = False
         self.assigned = False
@@ -79,6 +86,7 @@ class Checked:
         self.numbers: dict[tree.Node, int] = {}
         self.texts: dict[tree.Node, bytes] = {}
         self.names: dict[tree.Probe, set[str]] = {}
+        self.outside: dict[tree.Node, frozenset[Local]] = {}  # of loops: the variables that are seen at them
         self.warnings: list[Diagnostic] = []
 
     def known(self, condition: tree.Expr) -> bool | None:

@@ -39,7 +39,7 @@ class Assert(Func):
         b.place(failed)
         to.event("errorf", call, call.args[1:], format="assert failed: %s")
         to.event("exit", call, ring=CONTROL, numbers=(1,))
-        b.ret(0)
+        to.leave()
         b.place(done)
 
 

@@ -20,7 +20,7 @@ class Exit(Func):
 
     def lower(self, call: CallSite, to: Emitter) -> None:
         to.event("exit", call, ring=CONTROL, numbers=tuple([arg.number or 0 for arg in call.args]))
-        to.b.ret(0)
+        to.leave()
 
 
 class _Whole(Func):

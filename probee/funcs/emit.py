@@ -31,6 +31,7 @@ NEEDS = {
     "map_lookup_percpu_elem": "5.19",
     "ktime_get_tai_ns": "6.1",
     "may_goto": "6.9",
+    "for_each_map_elem": "5.13",
 }
 """Features of kernels without which something can't be done, and the Linux that brought each."""
 
@@ -121,6 +122,10 @@ class Emitter:
     def key(self, arg: Arg) -> Value:
         """A pointer to the key that an "entry" argument names."""
         raise AssertionError
+
+    def leave(self) -> None:
+        """End the program here."""
+        self.b.ret(0)
 
     def need(self, feature: str, what: str) -> None:
         """Raises FeatureError, for what is made now, if the target is too old for `what`."""

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
     from ..isa.ebpf import Insn
 
+_GET_FUNC_IP = 173
+_FOR_EACH_MAP_ELEM = 164
 _BPF_LOOP = 181
 _MAP_LOOKUP_PERCPU_ELEM = 195
 _KTIME_GET_TAI_NS = 208
@@ -108,11 +110,11 @@ def _loads(*insns: Insn, kind: ProgType = ProgType.RAW_TRACEPOINT) -> Callable[[
     return probe
 
 
-def _have_helper(number: int) -> Callable[[], Answer]:
+def _have_helper(number: int, kind: ProgType = ProgType.RAW_TRACEPOINT) -> Callable[[], Answer]:
     """Whether the verifier knows a helper: its complaint is then not about the helper itself."""
 
     def probe() -> Answer:
-        load = Load(ProgType.RAW_TRACEPOINT, _encode(call(number), mov_imm(0, 0)))
+        load = Load(kind, _encode(call(number), mov_imm(0, 0)))
         log = bytearray(_LOG_SIZE)
         result = load.run(log, LogLevel.BRIEF)
         if result >= 0 or not log[0]:
@@ -358,6 +360,8 @@ for _feature in (
     Feature("isa_v4", (6, 6), _loads(mov_imm(0, 0), alu_reg(Alu.MOVSX32, 0, 0))),
     Feature("atomics_fetch", (5, 12), _loads(*_FETCH)),
     Feature("may_goto", (6, 9), _loads(*_LOOP)),
+    Feature("get_func_ip", (5, 15), _have_helper(_GET_FUNC_IP, ProgType.KPROBE)),
+    Feature("for_each_map_elem", (5, 13), _have_helper(_FOR_EACH_MAP_ELEM)),
     Feature("bpf_loop", (5, 17), _have_helper(_BPF_LOOP)),
     Feature("map_lookup_percpu_elem", (5, 19), _have_helper(_MAP_LOOKUP_PERCPU_ELEM)),
     Feature("ktime_get_tai_ns", (6, 1), _have_helper(_KTIME_GET_TAI_NS)),

@@ -30,6 +30,7 @@ NEEDED = (
     "atomics_fetch",
     "may_goto",
     "bpf_loop",
+    "for_each_map_elem",
     "mmapable",
     "large_keys",
     "map_lookup_percpu_elem",

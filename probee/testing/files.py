@@ -23,6 +23,7 @@ FEATURES = frozenset(
     {
         "atomics_fetch",
         "bpf_loop",
+        "for_each_map_elem",
         "ktime_get_tai_ns",
         "large_keys",
         "map_lookup_percpu_elem",

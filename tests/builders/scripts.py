@@ -47,17 +47,34 @@ def build_program() -> bytes:
 class FakeFiles:
     """A machine with one program, by path or by name."""
 
+    debug_roots: tuple[str, ...] = ()
+
     def find_program(self, name: str) -> str | None:
         return PROGRAM if name in (PROGRAM, "program") else None
 
     def open_elf(self, path: str) -> Elf:
         return Elf(memoryview(build_program()), path)
 
+    def fetch_debug(self, build_id: bytes) -> str | None:
+        return None
+
+    def match_files(self, glob: str) -> list[str]:
+        return [PROGRAM] if glob in ("/bin/*", "*") else []
+
+    def find_mapped(self, pid: int) -> list[str]:
+        return [PROGRAM]
+
+    def root_of(self, pid: int) -> str:
+        return ""
+
+    def demangle(self, name: str) -> str:
+        return name
+
     def process_exists(self, pid: int) -> bool:
         return pid == 1
 
 
-_FEATURES = ("atomics_fetch", "large_keys", "map_lookup_percpu_elem", "ktime_get_tai_ns")
+_FEATURES = ("atomics_fetch", "for_each_map_elem", "large_keys", "map_lookup_percpu_elem", "ktime_get_tai_ns")
 
 
 OPEN_FORMAT = """name: sys_enter_openat
