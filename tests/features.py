@@ -114,6 +114,14 @@ def _gdb() -> bool:
     return all(shutil.which(name) for name in ("gdb", "gdb-add-index"))
 
 
+def _go() -> bool:
+    return shutil.which("go") is not None
+
+
+def _x86_64() -> bool:
+    return platform.machine() == "x86_64"
+
+
 def _dwz() -> bool:
     return shutil.which("dwz") is not None
 
@@ -205,6 +213,8 @@ FEATURES = {
         Feature("clang", "the command clang", _clang),
         Feature("gdb", "the commands gdb and gdb-add-index", _gdb),
         Feature("dwz", "the command dwz", _dwz),
+        Feature("go", "the command go, Go's compiler", _go),
+        Feature("x86_64", "a CPU of x86-64", _x86_64),
         Feature("pyelftools", "the package pyelftools, which other readings are compared with", _pyelftools),
         Feature("bpftrace", "the bpftrace command", _bpftrace),
         Feature("bpftrace_source", "BPFTRACE_DIR, where bpftrace's source is checked out", _bpftrace_source),

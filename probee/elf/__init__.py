@@ -12,6 +12,8 @@ Chapters of the System V gABI, one file each; callers open and map files themsel
     resolve     name + offset → where to put a uprobe, or why not
     debuglink   separate debug files: where they may be, and whether a file is the one
     minidebug   .gnu_debugdata, the compressed symbols of Fedora and its kin
+    gopclntab   Go's own table of functions, which stripping leaves alone
+    gobuildinfo which Go made a program
     eh_frame    where functions begin and end when no symbol tells
     ldcache     /etc/ld.so.cache: library name → path
 """

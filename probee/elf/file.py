@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from .dynamic import Dynamic
+    from .gopclntab import GoTable
     from .notes import Note
     from .symbols import Symbol, SymbolTable
 
@@ -265,8 +266,14 @@ class Elf:
         return self._symbol_table(SHT.DYNSYM)
 
     def find_symbols(self, name: str) -> list[Symbol]:
-        """All symbols called `name`, of any version, of `.symtab` and then `.dynsym`. Parses no table."""
-        return [symbol for table in self.symbol_tables for symbol in table.find(name)]
+        """All symbols called `name`, of any version, of `.symtab` and then `.dynsym`. Parses no table.
+
+        A program of Go that was stripped has them in its own table.
+        """
+        found = [symbol for table in self.symbol_tables for symbol in table.find(name)]
+        if not found and self._stripped_go is not None:
+            found = self._stripped_go.find(name)
+        return found
 
     def find_exports(self, name: str) -> list[Symbol]:
         """Symbols called `name` that other files can link to, of any version: the quickest search there is.
@@ -283,6 +290,21 @@ class Elf:
         seen: set[int] = set()
         for table in self.symbol_tables:
             yield from table.iter_functions(matches, seen)
+        if self._stripped_go is not None:
+            yield from self._stripped_go.iter_functions(matches, seen)
+
+    @cached_property
+    def go_table(self) -> GoTable | None:
+        """Go's own table of functions, or None in what is not of Go."""
+        from .gopclntab import NAMES, GoTable
+
+        section = next((s for s in self.sections if s.name in NAMES and s.size), None)
+        return GoTable(self, section) if section is not None else None
+
+    @property
+    def _stripped_go(self) -> GoTable | None:
+        """Go's table where there is no other one."""
+        return self.go_table if self.is_stripped else None
 
     @property
     def is_stripped(self) -> bool:

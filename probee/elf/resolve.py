@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .file import Elf
+    from .gopclntab import GoTable
     from .symbols import Symbol, SymbolTable
 
 _TYPE_ORDER: dict[int, int] = {STT.FUNC: 0, STT.GNU_IFUNC: 0, STT.NOTYPE: 1}
@@ -91,10 +92,12 @@ def _find_quickly(elf: Elf, debug: Elf | None, name: str) -> list[Symbol]:
     return found
 
 
-def _iter_tables(elf: Elf, debug: Elf | None) -> Iterator[SymbolTable]:
+def _iter_tables(elf: Elf, debug: Elf | None) -> Iterator[SymbolTable | GoTable]:
     yield from elf.symbol_tables
     if debug is not None:
         yield from debug.symbol_tables
+    elif elf.is_stripped and elf.go_table is not None:
+        yield elf.go_table
 
 
 def _is_code(elf: Elf, symbol: Symbol) -> bool:
@@ -133,6 +136,8 @@ def _why_few(elf: Elf, debug: Elf | None) -> str:
     if debug is not None or not elf.is_stripped:
         return ""
     count = sum(1 for _ in elf.iter_functions())
+    if elf.go_table is not None:
+        return f": stripped, has the {count} functions that Go's own table tells"
     return f": stripped, has only {count} dynamic functions" if count else ": stripped, has no symbols at all"
 
 
