@@ -133,9 +133,8 @@ def read_one(elf: Elf) -> None:
 
 
 def read_at(elf: Elf) -> None:
-    table = elf.go_table
-    assert table is not None
-    assert all(found is None or found.size >= 0 for found in map(table.find_at, range(TEXT, TEXT + 0x60)))
+    found = [elf.go_table.find_at(at) for at in range(TEXT, TEXT + 0x60)] if elf.go_table is not None else []
+    assert all(function is None or function.size >= 0 for function in found)
 
 
 # -- the version --------------------------------------------------------------------------------
