@@ -17,6 +17,7 @@ from .cdefs import CTypes
 from .check_convert import check_conversion
 from .check_expr import type_of
 from .check_stmt import check_body, check_predicate
+from .given import check_given, find_option
 from .names import DECLARATION, Action, Checked, Local, MapInfo, did_you_mean, shown
 from .types import describe, merge, reads_as, settle
 from .walk import MAX_DEPTH, find_too_deep
@@ -43,8 +44,8 @@ def check_script(
     max_strlen: int = 1024,
     unsafe: bool = False,
     stacks: tuple[str, int] = ("bpftrace", 127),
-    settings: Mapping[str, str | int | bool] = MappingProxyType({}),
-    named: Mapping[str, str | None] = MappingProxyType({}),
+    settings: Mapping[str, str | int | bool] | None = None,
+    named: Mapping[str, str | None] | None = None,
     files: Files | None = None,
     target: Target | None = None,
 ) -> Checked:
@@ -57,7 +58,7 @@ def check_script(
     ctypes = CTypes(script, target)
     checker = Checker(Checked(script, tuple(actions)), params, max_strlen, unsafe, ctypes)
     checker.stack_mode, checker.stack_limit = stacks
-    checker.settings, checker.named = settings, named
+    checker.settings, checker.named = settings or {}, named or {}
     checker.files = files
     checker.target = target
     return checker.run()

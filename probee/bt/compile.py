@@ -63,7 +63,9 @@ def compile_script(
     settings = configure(script, options or default_options(target), asked, target.page_size)
     options = settings.options
     missing = str(settings.values["missing_probes"])
-    actions, faults, missed = resolve_points(script, target, pid, missing, asked.probes)
+    actions, faults, missed = resolve_points(
+        script, target, pid, missing, asked.probes, unsafe=unsafe
+    )
     try:
         checked = check_script(
             script,
@@ -72,6 +74,8 @@ def compile_script(
             max_strlen=options.max_strlen,
             unsafe=unsafe,
             stacks=(options.stack_mode, options.stack_limit),
+            settings=settings.values,
+            named=dict(asked.named),
             files=target.files,
             target=target,
         )
@@ -94,6 +98,7 @@ class _Programs:
         self.target = target
         self.pid = pid
         self.unit = make_unit(checked, target, settings.options)
+        self.unit.settings = settings.values
         self.nesting = self.unit.counter("nesting")
         self.programs: list[Program] = []
         self.functions: list[Function] = []
@@ -138,6 +143,7 @@ class _Programs:
             start_time=unit.start,
             traced_pid=unit.pid,
             tai_offset=unit.tai,
+            child_pid=unit.child,
             numbered=tuple(unit.numbered),
         )
 

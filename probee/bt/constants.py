@@ -35,7 +35,7 @@ def number_of(c: Checker, expr: object) -> int | None:
         return int(expr.value)
     if isinstance(expr, tree.Identifier):
         value = _constant(c, expr)
-        return value if isinstance(value, int) else None
+        return value if isinstance(value, int) else c.checked.numbers.get(expr)
     if isinstance(expr, tree.Positional):
         return _parameter(c, expr)
     if isinstance(expr, tree.Unary) and expr.op == "-":
@@ -47,7 +47,7 @@ def number_of(c: Checker, expr: object) -> int | None:
     if isinstance(expr, tree.Binary):
         left, right = number_of(c, expr.left), number_of(c, expr.right)
         return None if left is None or right is None else _combine(expr.op, left, right)
-    if isinstance(expr, (tree.SizeOf, tree.OffsetOf, tree.Comptime)):
+    if isinstance(expr, (tree.SizeOf, tree.OffsetOf, tree.Comptime, tree.Call, tree.FieldAccess)):
         return c.checked.numbers.get(expr)
     if isinstance(expr, tree.Ternary):
         return _chosen(c, expr)
@@ -109,7 +109,9 @@ def text_of(c: Checker, expr: object) -> bytes | None:
         return expr.value
     if isinstance(expr, tree.Identifier):
         value = _constant(c, expr)
-        return value if isinstance(value, bytes) else None
+        return value if isinstance(value, bytes) else c.checked.texts.get(expr)
+    if isinstance(expr, (tree.Call, tree.FieldAccess)):
+        return c.checked.texts.get(expr)
     if isinstance(expr, tree.BlockExpr) and not expr.body:
         return text_of(c, expr.value)
     if isinstance(expr, tree.Positional) and number_of(c, expr) is None:

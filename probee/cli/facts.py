@@ -27,6 +27,7 @@ def make_context(symbols: Callable[[], Symbols] = no_symbols, *, warnings: bool 
         warnings=warnings,
         machine=os.uname().machine,
         symbols=symbols,
+        cgroup_path=find_cgroup_path,
     )
 
 
@@ -43,6 +44,13 @@ def find_user(uid: int) -> str | None:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return None
+
+
+def find_cgroup_path(number: int, pattern: str) -> bytes:
+    """Where a cgroup is, by its id, in the hierarchies whose names match `pattern`."""
+    from ..kernel.cgroups import find_paths
+
+    return find_paths(number, pattern)
 
 
 def read_file(path: bytes, limit: int) -> bytes:

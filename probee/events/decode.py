@@ -19,6 +19,7 @@ from ..base.record import record
 from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void, strip_typedefs
 from ..spec.values import (
     Buffer,
+    CgroupPath,
     Code,
     Inet,
     Ksym,
@@ -326,6 +327,7 @@ _ITEMS: dict[type, Callable[[Any, Form], Item]] = {
     Bool: lambda type, form: Item("?"),
     Ptr: lambda type, form: Item("Q"),
     Username: lambda type, form: Item("I"),
+    CgroupPath: lambda type, form: Item("Q"),
     Code: lambda type, form: Item("i"),
     Inet: _address,
     MacAddress: _address,

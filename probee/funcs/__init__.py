@@ -33,6 +33,14 @@
     place.py       func probe probetype
     predicates.py  is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err
     asserts.py     assert static_assert fail
+    settings.py    config __builtin_safe_mode __builtin_arch
+    child.py       cpid has_cpid __builtin_cpid
+    options.py     getopt
+    signals.py     signal signal_thread
+    changes.py     override write_user
+    cgroups.py     cgroup_path cgroupid
+    debug.py       debugf
+    kfunc.py       kfunc_exist kfunc_allowed
     stack.py       kstack ustack stack_len
     symbol.py      ksym usym uaddr
 
@@ -74,11 +82,25 @@ _NAMES = {
     "place": "func probe probetype",
     "predicates": "is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err",
     "asserts": "assert static_assert fail",
+    "settings": "config __builtin_safe_mode __builtin_arch",
+    "child": "cpid has_cpid __builtin_cpid",
+    "options": "getopt",
+    "signals": "signal signal_thread",
+    "changes": "override write_user",
+    "cgroups": "cgroup_path cgroupid",
+    "debug": "debugf",
+    "kfunc": "kfunc_exist kfunc_allowed",
     "stack": "kstack ustack stack_len",
     "symbol": "ksym usym uaddr",
 }
 
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+_BUILTIN = "__builtin_"
+_BUILTINS = frozenset(
+    [f"{_BUILTIN}{n}" for n in "comm config cpu elapsed func ncpus probe probetype retval uaddr usermode".split()]
+)
+"""What the macros of bpftrace's library are made of, by the names that it has there."""
 
 _ARGUMENT = re.compile(r"arg(0|[1-9]\d{0,2})")
 _PERCENTILE = re.compile(r"p(0|[1-9]\d?|100)(?:_(\d{1,3}))?")
@@ -90,6 +112,8 @@ def find(name: str) -> Func | None:
     if found is not None:
         return found
     module = _MODULES.get(name)
+    if module is None and name in _BUILTINS:
+        return find(name.removeprefix(_BUILTIN))
     if module is not None:
         import_module(f".{module}", __name__)
     elif match := _PERCENTILE.fullmatch(name):

@@ -13,6 +13,7 @@ from ..spec.values import Aggregate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Protocol, TypeVar
 
     from ..base.source import Span
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
         max_strlen: int
         stack_mode: str
         stack_limit: int
+        unsafe: bool
+        settings: Mapping[str, str | int | bool]
+
+        def find_option(self, name: str, default: bool | int | bytes) -> bool | int | bytes:
+            """An option that the script was given after `--`, of the kind of its default."""
 
         def open_elf(self, path: str) -> Elf:
             """The ELF file at an absolute `path`. Raises FormatError, TargetError."""
@@ -155,6 +161,10 @@ class Func:
 
     def find_field(self, call: CallSite, name: str, to: Emitter) -> Found | None:
         """Where that field lies, of a value whose fields lie here and there; None: in the whole."""
+        return None
+
+    def known(self, call: CallSite, to: Checking) -> int | bytes | None:
+        """The number or text that a call is known to give; asked after `check`, and then not computed."""
         return None
 
     def memory(self, call: CallSite, to: Emitter) -> Value | None:

@@ -10,6 +10,8 @@ from .globals import Globals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..base.source import Span
     from ..spec.target import Target
     from .stored import Stored
@@ -70,6 +72,8 @@ class Unit:
         self.start = -1
         self.pid = -1
         self.tai = -1
+        self.child = -1
+        self.settings: Mapping[str, str | int | bool] = {}
         self.numbered: list[str] = []
         self._zeros: list[int] = []
 
@@ -97,6 +101,12 @@ class Unit:
         if self.pid < 0:
             self.pid = self.globals.take(8)
         return self.pid
+
+    def child_pid(self) -> int:
+        """The offset in the globals of the id of the command that the tracer started, 0 for none."""
+        if self.child < 0:
+            self.child = self.globals.take(8)
+        return self.child
 
     def number_of(self, program: str) -> int:
         """The number by which stacks and symbols name the program that took them."""

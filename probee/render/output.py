@@ -70,6 +70,10 @@ def _name_unknown(_: int) -> str | None:
     return None
 
 
+def _path_unknown(_id: int, _filter: str) -> bytes:
+    return b""
+
+
 def _clock_unset() -> int:
     return 0
 
@@ -91,6 +95,7 @@ class Context:
     follows text that was cut. `read_file`: the first bytes of a file, so many at most; raises OSError.
     `run_command`: what a shell's command writes to its standard output. `warnings`: what warnf() says is
     shown. `machine`: the CPU by `uname -m`, whose system calls have names. `symbols` gives who names addresses.
+    `cgroup_path`: where a cgroup is, by its id, in the hierarchies that match a pattern.
     """
 
     boot_offset: int = 0
@@ -101,4 +106,5 @@ class Context:
     run_command: Callable[[bytes], bytes] = _command_unknown
     warnings: bool = True
     machine: str = ""
+    cgroup_path: Callable[[int, str], bytes] = _path_unknown
     symbols: Callable[[], Symbols] = no_symbols

@@ -13,6 +13,7 @@ from ..events.decode import find_by_class, is_text
 from ..spec.values import (
     Avg,
     Buffer,
+    CgroupPath,
     Code,
     Count,
     Inet,
@@ -189,6 +190,7 @@ _RENDERS: dict[type, Callable[[Any, Context], Render]] = {
     Buffer: lambda type, context: escape_buffer,
     Timestamp: lambda type, context: render_time(type),
     Username: lambda type, context: render_username(context),
+    CgroupPath: lambda type, context: lambda id: context.cgroup_path(id, type.filter),
     Code: _code,
     Inet: _address,
     MacAddress: _address,

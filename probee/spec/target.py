@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
         def process_exists(self, pid: int) -> bool: ...
 
+        def find_cgroup(self, path: str) -> int | None:
+            """The id of the cgroup at `path`, None where there is none."""
+
     class Names(Protocol):
         """What there is to trace in the target's kernel."""
 
@@ -61,6 +64,9 @@ if TYPE_CHECKING:
             """(name, module) of every function that can be traced; the kernel itself is ""."""
 
         def have_module(self, name: str) -> bool: ...
+
+        def allows_kfunc(self, name: str, kind: ProgType) -> bool:
+            """Whether programs of a kind may call the kernel's function `name`."""
 
         def find_address(self, symbol: str) -> int | None:
             """Where the kernel has `symbol`; None if nowhere. Raises FeatureError where addresses are kept back."""
