@@ -82,12 +82,14 @@ class Expanded(Span):
 
 @record
 class Diagnostic:
-    """One message about a place in a source: `severity` is "ERROR" or "WARNING"."""
+    """One message about a place in a source: `severity` is "ERROR" or "WARNING". `notes` are messages about
+    other places that have to do with it."""
 
     severity: str
     message: str
     span: Span | None = None
     hint: str | None = None
+    notes: tuple[tuple[str, Span], ...] = ()
 
     def render(self) -> str:
         """The message as a person reads it, without a newline at the end."""
@@ -97,6 +99,9 @@ class Diagnostic:
         else:
             lines.append(f"{render_location(self.span)}: {self.severity}: {self.message}")
             lines += _excerpt(self.span)
+        for message, place in self.notes:
+            lines.append(f"{render_location(place)}: {self.severity}: {message}")
+            lines += _excerpt(place)
         if self.hint:
             lines.append(f"HINT: {self.hint}")
         span = self.span

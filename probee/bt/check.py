@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..elf.file import Elf
     from ..probes.provider import Provider, Site
     from ..spec.target import Files, Target
+    from .headers import Headers
     from .macros import Inlined
 
 _MOST_ROUNDS = 64
@@ -48,14 +49,15 @@ def check_script(
     named: Mapping[str, str | None] | None = None,
     files: Files | None = None,
     target: Target | None = None,
+    headers: Headers | None = None,
 ) -> Checked:
     """Find the meaning of `script`. Raises SourceError with everything that is wrong with it.
 
     `stacks`: the mode and the number of frames of those that don't say; `settings`: all of them by name;
     `named`: the options of the script's own that were given; `files`: the target's binaries;
-    `target`: whose kernel's types are known.
+    `target`: whose kernel's types are known; `headers`: of C, that the user wants read.
     """
-    ctypes = CTypes(script, target)
+    ctypes = CTypes(script, target, headers)
     checker = Checker(Checked(script, tuple(actions)), params, max_strlen, unsafe, ctypes)
     checker.stack_mode, checker.stack_limit = stacks
     checker.settings, checker.named = settings or {}, named or {}

@@ -14,6 +14,8 @@ from ..funcs.unit import GLOBALS, Options, Unit, default_options
 from ..spec.asked import NOTHING
 from ..spec.bundle import Bundle, Compiled, Program
 from .check import check_script, sort_diagnostics
+from .headers import Headers
+from .fold import fold_literals
 from .lower import lower_program
 from .macros import expand_macros
 from .parser import parse
@@ -59,7 +61,7 @@ def compile_script(
     script = parse(source, params)
     if dump is not None:
         dump("ast", script)
-    script = expand_macros(script)
+    script, folded = fold_literals(expand_macros(script), params)
     settings = configure(script, options or default_options(target), asked, target.page_size)
     options = settings.options
     missing = str(settings.values["missing_probes"])
@@ -78,6 +80,7 @@ def compile_script(
             named=dict(asked.named),
             files=target.files,
             target=target,
+            headers=_headers(target, asked),
         )
     except SourceError as error:
         raise SourceError(sort_diagnostics([*diagnostics_of(faults), *error.diagnostics])) from None
@@ -86,7 +89,13 @@ def compile_script(
     if faults:
         raise SourceError(sort_diagnostics(diagnostics_of(faults)))
     bundle = _Programs(checked, target, settings, pid).make(dump)
-    return Compiled(bundle, (*settings.warnings, *sort_diagnostics([*missed, *checked.warnings])))
+    return Compiled(bundle, (*settings.warnings, *sort_diagnostics([*folded, *missed, *checked.warnings])))
+
+
+def _headers(target: Target, asked: Asked) -> Headers | None:
+    if not asked.include_folders and not asked.include_files:
+        return None
+    return Headers(target, asked.include_folders, asked.include_files)
 
 
 class _Programs:

@@ -24,13 +24,19 @@ def copy_value(s: Lowerer, place: Place, source: Value, offset: int, type: CType
     if isinstance(type, Str):
         copy_text(s.b, place, source, offset, type.size)
     elif isinstance(type, Tuple) and isinstance(place.type, Tuple) and type != place.type:
-        for item, at, wider, to in zip(
-            type.items, type.offsets, place.type.items, place.type.offsets, strict=True
+        for item, at, (to, wider) in zip(
+            type.items, type.offsets, placed_items(place.type, type.names), strict=True
         ):
             inner = Place(place.pointer, place.offset + to, wider, place.clean)
             _copy_item(s, inner, source, offset + at, item)
     elif type.size:
         s.b.copy(place.pointer, source, type.size, place.offset, offset)
+
+
+def placed_items(type: Tuple, names: tuple[str, ...]) -> list[tuple[int, CType]]:
+    """Offset and type of every item; of a record's in the order of `names`."""
+    placed = list(zip(type.offsets, type.items, strict=True))
+    return placed if type.names == names else [placed[type.names.index(name)] for name in names]
 
 
 def _copy_item(s: Lowerer, place: Place, source: Value, offset: int, type: CType) -> None:
@@ -60,8 +66,8 @@ def _compare(s: Lowerer, one: Memory, other: Memory, differ: Block) -> None:
     first, at, type = one
     second, to, wider = other
     if isinstance(type, Tuple) and isinstance(wider, Tuple):
-        for item, offset, also, there in zip(
-            type.items, type.offsets, wider.items, wider.offsets, strict=True
+        for item, offset, (there, also) in zip(
+            type.items, type.offsets, placed_items(wider, type.names), strict=True
         ):
             _compare(s, (first, at + offset, item), (second, to + there, also), differ)
     elif isinstance(type, Str) and isinstance(wider, Str):

@@ -9,6 +9,7 @@ from ..funcs.stored import Home
 from ..ir.types import S64, U64, VALUE
 from ..spec.values import Aggregate
 from . import tree
+from .lower_access import step_of
 from .lower_arith import combine
 from .lower_memory import key_of, lower_into
 
@@ -47,8 +48,10 @@ def read_map(s: Lowerer, access: tree.MapAccess) -> Value:
 def assign_map(s: Lowerer, target: tree.MapAccess, value: tree.Expr) -> None:
     """`@x = value`, `@x[key] = value`, `@x = count()`."""
     stored = s.unit.variables[target.name]
-    found = s.checked.calls.get(value)
-    if found is not None and isinstance(found[0], Aggregation):
+    while isinstance(value, tree.BlockExpr) and value.value is not None and _adds(s, value.value):
+        s.body(value.body)
+        value = value.value
+    if _adds(s, value):
         _aggregate(s, stored, target, value)
     elif stored.home is Home.CELL:
         number = s.b.ext(s.number(value), in_register(stored.value))
@@ -60,6 +63,14 @@ def assign_map(s: Lowerer, target: tree.MapAccess, value: tree.Expr) -> None:
 
 def _mark_written(s: Lowerer, stored: Stored) -> None:
     s.b.store(s.cell(stored), 1, 8, stored.written)
+
+
+def _adds(s: Lowerer, value: tree.Expr) -> bool:
+    """True for the call of an aggregation, and for a block whose value that is."""
+    while isinstance(value, tree.BlockExpr) and value.value is not None:
+        value = value.value
+    found = s.checked.calls.get(value)
+    return found is not None and isinstance(found[0], Aggregation)
 
 
 def _set_entry(s: Lowerer, stored: Stored, target: tree.MapAccess, value: tree.Expr) -> None:
@@ -100,7 +111,7 @@ def increment_map(s: Lowerer, expr: tree.Increment, *, wanted: bool) -> Value | 
     """`@x++` and the like; its value if it is `wanted`."""
     assert isinstance(expr.target, tree.MapAccess)
     stored = s.unit.variables[expr.target.name]
-    step = 1 if expr.op == "++" else -1
+    step = step_of(stored.value) if expr.op == "++" else -step_of(stored.value)
     type = in_register(stored.value)
     old = _add(s, stored, expr.target, s.b.const(step, S64), wanted)
     if not wanted or old is None:
@@ -148,6 +159,8 @@ def compound_map(s: Lowerer, statement: tree.Assign, target: tree.MapAccess) -> 
     by = s.number(statement.value)
     if op in _ADDING:
         wide = b.ext(by, U64)
+        if step_of(stored.value) != 1:
+            wide = b.op("mul", wide, step_of(stored.value))
         _add(s, stored, target, wide if op == "+" else b.neg(wide), False)
         return
     one, other = stored.value, s.expect(statement.value)

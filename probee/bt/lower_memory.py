@@ -10,7 +10,7 @@ from ..ir.types import VALUE, int_type
 from ..spec.values import Str, Tuple
 from . import tree
 from .lower_access import access_into, memory_of
-from .lower_copy import copy_value
+from .lower_copy import copy_value, placed_items
 from .lower_functions import inlined_into
 from .macros import Inlined
 from .types import is_signed
@@ -107,16 +107,24 @@ def _if(s: Lowerer, expr: tree.IfExpr, place: Place) -> None:
     b.place(done)
 
 
-def _tuple(s: Lowerer, expr: tree.TupleExpr | tree.RecordExpr, place: Place) -> None:
+def _tuple(s: Lowerer, expr: tree.TupleExpr, place: Place) -> None:
     assert isinstance(place.type, Tuple)
     fill_items(s, expr.items, place, place.type)
 
 
-def fill_items(s: Lowerer, items: tuple[tree.Expr, ...], place: Place, type: Tuple) -> None:
-    """Values one after another, as `type` lays them out; nothing but values is left in between."""
+def _record(s: Lowerer, expr: tree.RecordExpr, place: Place) -> None:
+    assert isinstance(place.type, Tuple)
+    fill_items(s, expr.items, place, place.type, expr.names)
+
+
+def fill_items(
+    s: Lowerer, items: tuple[tree.Expr, ...], place: Place, type: Tuple, names: tuple[str, ...] = ()
+) -> None:
+    """Values one after another, as `type` lays them out; nothing but values is left in between. `names` are
+    those of a record's values, whose order may be another than that of `type`."""
     if place.clean and _has_gaps(type):
         s.b.zero(place.pointer, type.size, place.offset)
-    for item, offset, own in zip(items, type.offsets, type.items, strict=True):
+    for item, (offset, own) in zip(items, placed_items(type, names or type.names), strict=True):
         lower_into(s, item, Place(place.pointer, place.offset + offset, own, place.clean))
 
 
@@ -154,7 +162,7 @@ _INTO: dict[type, Callable[[Lowerer, Any, Place], None]] = {
     tree.Ternary: _ternary,
     tree.TupleExpr: _tuple,
     tree.Cast: _cast,
-    tree.RecordExpr: _tuple,
+    tree.RecordExpr: _record,
     tree.TupleAccess: access_into,
     tree.FieldAccess: access_into,
     tree.Index: access_into,

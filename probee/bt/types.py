@@ -8,8 +8,26 @@ that repeating it over a script comes to rest.
 from __future__ import annotations
 
 from ..base.record import record
-from ..ctype.types import BOOL, INT64, UINT64, Array, Bool, CType, Enum, Int, Ptr, Typedef
-from ..spec.values import Avg, Count, Max, Min, Str, Sum, Timestamp, Tuple
+from ..ctype.types import BOOL, INT64, UINT64, Array, Bool, CType, Enum, Int, Ptr, Struct, Typedef, Void
+from ..spec.values import (
+    Aggregate,
+    Avg,
+    Buffer,
+    Count,
+    MacAddress,
+    Max,
+    Min,
+    Stack,
+    Str,
+    Sum,
+    Timestamp,
+    Tuple,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
 LOGICAL = frozenset(("&&", "||"))
@@ -90,31 +108,15 @@ def merge(current: CType | None, new: CType) -> CType | None:
     """The type that holds values of both, or None where there is none. `current` None: nothing yet."""
     if current is None or current == new:
         return reads_as(new) or new
-    if isinstance(current, Enum) or isinstance(new, Enum):
-        return _merge_enums(current, new)
-    if isinstance(current, Int) and isinstance(reads_as(new) or new, Int):
-        return _merge_integers(current, reads_as(new) or new)
-    if isinstance(current, Str) and isinstance(new, Str):
-        return Str(max(current.bytes, new.bytes))
-    if isinstance(current, Tuple) and isinstance(new, Tuple):
-        return _merge_tuples(current, new)
-    if isinstance(current, Ptr) and isinstance(new, Ptr):
-        return (current if current.space else new) if current.to == new.to else None
-    if isinstance(current, Timestamp) and isinstance(new, Timestamp):
-        return current
-    return None
+    one, other = resolve(current), resolve(reads_as(new) or new)
+    if isinstance(one, (Int, Enum)) and isinstance(other, (Int, Enum)):
+        return _merge_integers(_number(one), _number(other))
+    kind = Struct if isinstance(one, Struct) else one.__class__
+    rule = _MERGES.get(kind)
+    return rule(one, other) if rule is not None and isinstance(other, kind) else None
 
 
-def _merge_enums(current: CType, new: CType) -> CType | None:
-    """Two constants of one enum stay one; else they are numbers."""
-    if current == new:
-        return current
-    if is_number(current) and is_number(new):
-        return _merge_integers(_number(current), _number(new))
-    return None
-
-
-def _merge_integers(current: Int, new: CType) -> CType:
+def _merge_integers(current: Int, new: CType) -> Int:
     assert isinstance(new, Int)
     size = max(current.bytes, new.bytes)
     flexible = isinstance(current, LiteralInt), isinstance(new, LiteralInt)
@@ -131,16 +133,73 @@ def _merge_integers(current: Int, new: CType) -> CType:
     return Int(min(size * 2, 8), True)
 
 
+def _merge_texts(current: Str, new: Str) -> CType:
+    return Str(max(current.bytes, new.bytes))
+
+
 def _merge_tuples(current: Tuple, new: Tuple) -> CType | None:
-    if len(current.items) != len(new.items) or current.names != new.names:
+    """Item by item; the fields of records by their names, in the order that was first."""
+    if len(current.items) != len(new.items) or sorted(current.names) != sorted(new.names):
         return None
     items = []
-    for one, other in zip(current.items, new.items, strict=True):
+    for one, other in zip(current.items, in_order(new, current.names).items, strict=True):
         merged = merge(one, other)
         if merged is None:
             return None
         items.append(merged)
     return Tuple(tuple(items), current.names)
+
+
+def in_order(type: Tuple, names: tuple[str, ...]) -> Tuple:
+    """A record with its fields in the order of `names`; a tuple as it is."""
+    if type.names == names:
+        return type
+    return Tuple(tuple([type.items[type.names.index(name)] for name in names]), names)
+
+
+def _merge_pointers(current: Ptr, new: Ptr) -> CType | None:
+    if current.to == new.to:
+        return current if current.space else new
+    one, other = resolve(current.to), resolve(new.to)
+    if isinstance(one, Void) or isinstance(other, Void):
+        return None
+    merged = merge(one, other)
+    return Ptr(merged, new.space) if merged is not None else None
+
+
+def _merge_arrays(current: Array, new: Array) -> CType | None:
+    same = resolve(current.of) == resolve(new.of) and (not current.count or not new.count)
+    return (current if current.count else new) if same else None
+
+
+def _merge_clocks(current: Timestamp, new: Timestamp) -> CType:
+    return current
+
+
+def _merge_structs(current: Struct, new: Struct) -> CType | None:
+    return current if current.name and (current.kind, current.name) == (new.kind, new.name) else None
+
+
+_MERGES: dict[type, Callable[[Any, Any], CType | None]] = {
+    Str: _merge_texts,
+    Tuple: _merge_tuples,
+    Ptr: _merge_pointers,
+    Array: _merge_arrays,
+    Timestamp: _merge_clocks,
+    Struct: _merge_structs,
+}
+
+
+def fits_into(source: CType, room: CType) -> bool:
+    """True if every value of `source` is one of `room`."""
+    source, room = resolve(source), resolve(room)
+    if isinstance(source, Int) and isinstance(room, Int):
+        if source.signed == room.signed or isinstance(source, LiteralInt):
+            return source.bytes <= room.bytes
+        return not source.signed and source.bytes < room.bytes
+    if isinstance(source, Str) and isinstance(room, Str):
+        return source.bytes <= room.bytes
+    return source == room
 
 
 def common(left: CType, right: CType) -> Int:
@@ -186,10 +245,47 @@ def differ_signed(left: CType, right: CType) -> bool:
 
 
 def describe(type: CType) -> str:
-    """The type as messages spell it: text without its length."""
-    if isinstance(type, Str):
-        return "string"
-    return str(settle(type))
+    """The type as messages spell it."""
+    if isinstance(type, Typedef):
+        return describe(resolve(type))
+    if isinstance(type, Int):
+        return str(Int(type.bytes, type.signed))
+    if isinstance(type, Tuple) and type.names:
+        fields = zip(type.names, type.items, strict=True)
+        return f"record {{ {', '.join([f'.{name} = {describe(item)}' for name, item in fields])} }}"
+    if isinstance(type, Tuple):
+        return f"({','.join(map(describe, type.items))})"
+    if isinstance(type, Ptr):
+        return f"{describe(type.to)} *"
+    if isinstance(type, Array):
+        return f"{describe(type.of)}[{type.count}]"
+    return str(type)
+
+
+def kind_of(type: CType) -> str:
+    """What sort of type it is, in the word of the language: "int", "string", "pointer", "hist_t" …"""
+    type = resolve(type)
+    if isinstance(type, Tuple):
+        return "record" if type.names else "tuple"
+    if isinstance(type, Stack):
+        return "kstack" if type.kernel else "ustack"
+    if isinstance(type, Struct):
+        return "c_type"
+    for known, word in _KINDS:
+        if isinstance(type, known):
+            return word
+    word = str(type)
+    return word[1:] if isinstance(type, Aggregate) and word[0] == "u" else word
+
+
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    ((Int, Enum), "int"),
+    (Str, "string"),
+    (Ptr, "pointer"),
+    (Array, "array"),
+    (Buffer, "buffer"),
+    (MacAddress, "mac_address"),
+)
 
 
 def holds(room: CType | None, number: int | None) -> bool:
