@@ -262,7 +262,8 @@ class Bundle:
     Links are in the order of the script; `btf` is what func_info and line_info refer to.
     `start_time` is the offset in globals of a u64 that is given the boot clock when probes are attached,
     `traced_pid` that of one that is given the id of the traced process, `tai_offset` that of one that is
-    given the nanoseconds from the monotonic clock to TAI (-1: not used).
+    given the nanoseconds from the monotonic clock to TAI, `child_pid` that of one that is given the id of the
+    command that the tracer started (-1: not used).
     `numbered` are the names of the programs that stacks and symbols give by number: where a stack was taken
     tells what is mapped there when its process is gone.
     """
@@ -281,6 +282,7 @@ class Bundle:
     start_time: int = -1
     traced_pid: int = -1
     tai_offset: int = -1
+    child_pid: int = -1
     numbered: tuple[str, ...] = ()
 
 

@@ -105,6 +105,20 @@ class Username(CType):
 
 
 @record
+class CgroupPath(CType):
+    """The u64 id of a cgroup, shown by where it is in the hierarchies whose names match `filter`, "" all."""
+
+    filter: str = ""
+
+    @property
+    def size(self) -> int:
+        return 8
+
+    def __str__(self) -> str:
+        return "cgroup_path_t"
+
+
+@record
 class Inet(CType):
     """An address of the Internet: a u32 family (AF_INET, AF_INET6), then 4 or 16 bytes; zeros up to 16."""
 
@@ -350,8 +364,8 @@ class LHist(Aggregate):
 
 
 def standalone(type: CType) -> CType:
-    """`type` as a bundle has it, of itself alone: what its pointers point to is not shown, and may be all types
-    of a kernel, which point to one another."""
+    """`type` as a bundle has it, by itself: what its pointers point to is not shown, and may be all types of
+    a kernel, which point to one another."""
     if isinstance(type, Ptr):
         return Ptr(VOID, type.space, type.bytes)
     if isinstance(type, Typedef):
