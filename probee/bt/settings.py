@@ -134,6 +134,7 @@ _STACK_MODE = _choice(
 SETTINGS: dict[str, tuple[Callable[[Value], Value], Value]] = {
     "cache_user_symbols": (_symbol_cache, ""),
     "cpp_demangle": (_truth, True),
+    "dummy_ts_map": (_text, ""),
     "lazy_symbolication": (_truth, True),
     "license": (_license, "GPL"),
     "log_size": (_number, 1_000_000),
@@ -177,7 +178,7 @@ _DEPRECATED = frozenset(
         "unstable_map_decl",
     }
 )
-_ENVIRONMENT_ONLY = frozenset({"btf", "kernel_build", "kernel_source", "vmlinux"})
+_ENVIRONMENT_ONLY = frozenset({"btf", "kernel_build", "kernel_source", "vmlinux", "dummy_ts_map"})
 
 
 def configure(script: tree.Script, options: Options, asked: Asked, page_size: int = 4096) -> Configured:
@@ -189,6 +190,8 @@ def configure(script: tree.Script, options: Options, asked: Asked, page_size: in
         if name:
             chosen[name] = _convert(name, setting)
     for name, text in asked.settings:
+        if name not in SETTINGS:
+            continue  # others read more of the environment than that
         try:
             chosen[name] = SETTINGS[name][0](text)
         except _Refused as refused:
@@ -200,11 +203,6 @@ def configure(script: tree.Script, options: Options, asked: Asked, page_size: in
     values = {name: default for name, (_, default) in SETTINGS.items()}
     values["max_strlen"] = options.max_strlen
     return Configured(replace(options, **compiled), {**values, **chosen}, frozenset(chosen), tuple(warnings))
-
-
-def is_setting(name: str) -> bool:
-    """Whether `name`, in lower case and without prefix, can be set."""
-    return name in SETTINGS
 
 
 def _find_name(setting: tree.Setting, warnings: list[Diagnostic]) -> str:

@@ -10,18 +10,25 @@ from ..render.output import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ..symbols.frame import Symbols
 
 
-def make_context(symbols: Callable[[], Symbols] = no_symbols, *, warnings: bool = True) -> Context:
+def make_context(
+    symbols: Callable[[], Symbols] = no_symbols,
+    *,
+    warnings: bool = True,
+    config: Mapping[str, str | int] | None = None,
+) -> Context:
     """The facts of this system. `symbols` gives who names addresses; `warnings`: what a script's warnf() says
-    is shown."""
+    is shown; `config` are settings by name."""
+    trailer = str((config or {}).get("str_trunc_trailer", ".."))
     return Context(
         boot_offset(),
         find_user,
         time.time_ns,
+        trailer.encode("utf-8", "surrogateescape"),
         read_file=read_file,
         run_command=run_command,
         warnings=warnings,

@@ -9,6 +9,7 @@ from ..base.errors import ProbeeError
 
 COMMANDS = {
     "doctor": "probee.cli.doctor",
+    "fmt": "probee.cli.fmt",
     "demo": "probee.demo",
     "asm": "probee.cli.asm",
     "disasm": "probee.cli.disasm",
@@ -21,14 +22,21 @@ COMMANDS = {
 """Name of a command → the module whose `main(arguments)` it is. Whatever else is typed is `trace`."""
 
 INTERRUPTED = 130
+BPFTRACE = "bpftrace"
+"""The name under which probee is bpftrace."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `probee` with `arguments` (default: the process's own); the exit status."""
-    given = sys.argv[1:] if arguments is None else arguments
     _fill_descriptors()
     try:
-        return _run(given)
+        if arguments is None and sys.argv[0].rpartition("/")[2] == BPFTRACE:
+            from .bpftrace import main as bpftrace
+
+            status = bpftrace(sys.argv[1:])
+            sys.stdout.flush()
+            return status
+        return _run(sys.argv[1:] if arguments is None else arguments)
     except ProbeeError as error:
         _say(error.render())
         return 1

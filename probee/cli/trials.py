@@ -44,7 +44,7 @@ def run_trials(session: Session, output: Output, out: Sink, options: Options) ->
     run = _run_tests if options.mode == "test" else _run_benchmarks
     with Capture(session) as capture:
         printer.show(session.pump())
-        failed = run(found, capture, out, json=options.format == "json")
+        failed = run(found, capture, out, json=options.format.startswith("json"))
     printer.show(session.finish())
     output.end()
     output.flush()

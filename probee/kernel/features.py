@@ -56,6 +56,7 @@ _FOR_EACH_MAP_ELEM = 164
 _BPF_LOOP = 181
 _MAP_LOOKUP_PERCPU_ELEM = 195
 _KTIME_GET_TAI_NS = 208
+_TASK_PT_REGS = 175
 _LOG_SIZE = 4096
 _PERIOD = 1_000_000
 _BAD_FD = 0x7FFFFFFF
@@ -363,6 +364,7 @@ for _feature in (
     Feature("get_func_ip", (5, 15), _have_helper(_GET_FUNC_IP, ProgType.KPROBE)),
     Feature("for_each_map_elem", (5, 13), _have_helper(_FOR_EACH_MAP_ELEM)),
     Feature("bpf_loop", (5, 17), _have_helper(_BPF_LOOP)),
+    Feature("task_pt_regs", (5, 15), _have_helper(_TASK_PT_REGS)),
     Feature("map_lookup_percpu_elem", (5, 19), _have_helper(_MAP_LOOKUP_PERCPU_ELEM)),
     Feature("ktime_get_tai_ns", (6, 1), _have_helper(_KTIME_GET_TAI_NS)),
     Feature("mmapable", (5, 5), _creates(Map("mmapable", MapType.ARRAY, 4, 8, 1, MapFlag.MMAPABLE))),

@@ -24,19 +24,27 @@ _CODE = (b" T ", b" t ", b" W ", b" w ")
 
 
 class LiveNames:
-    """The running kernel's. `evidence` says which kernel and modules the answers are about."""
+    """The running kernel's. `evidence` says which kernel and modules the answers are about.
 
-    def __init__(self) -> None:
+    `traceable` is a file that lists the functions that can be traced, instead of the kernel's own list.
+    """
+
+    def __init__(self, traceable: str | None = None) -> None:
         self._asked = False
+        self._traceable = traceable
 
     @property
     def evidence(self) -> tuple[str, ...]:
         """What the answers hold for; () as long as nothing was asked."""
-        return _read_state() if self._asked else ()
+        return self._state() if self._asked else ()
 
     def holds(self, evidence: tuple[str, ...]) -> bool:
         """True when answers with that `evidence` would be the same now."""
-        return not evidence or evidence == _read_state()
+        return not evidence or evidence == self._state()
+
+    def _state(self) -> tuple[str, ...]:
+        state = _read_state()
+        return state if self._traceable is None else (*state, self._traceable, _mark(self._traceable))
 
     def find_format(self, category: str, event: str) -> str | None:
         self._asked = True
@@ -55,6 +63,8 @@ class LiveNames:
 
     def have_function(self, name: str, module: str) -> bool:
         self._asked = True
+        if self._traceable is not None:
+            return any(name == n and module in ("", m) for n, m in self.iter_functions())
         end = f"{name}\t[{module}]\n" if module else f"{name}\n"
         return any(kind + end.encode() in self._symbols for kind in _CODE) or (
             not module and any(kind + f"{name}\t[".encode() in self._symbols for kind in _CODE)
@@ -62,7 +72,8 @@ class LiveNames:
 
     def iter_functions(self) -> Iterator[tuple[str, str]]:
         self._asked = True
-        for line in (read_text(f"{find_tracefs()}/available_filter_functions") or "").splitlines():
+        path = self._traceable or f"{find_tracefs()}/available_filter_functions"
+        for line in (read_text(path) or "").splitlines():
             name, _, rest = line.partition(" ")
             # Weak functions that were replaced leave places without a name.
             if not name.startswith("__ftrace_invalid_address__"):
@@ -108,6 +119,15 @@ def find_tracefs() -> str:
         raise FeatureError("tracefs can't be read: it is not mounted, or not for this user", hint=hint)
     built = ": it was built without CONFIG_TRACING" if find_config("CONFIG_TRACING") == "n" else ""
     raise FeatureError(f"this kernel has no tracefs{built}")
+
+
+def _mark(path: str) -> str:
+    """Changes when the file does."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return ""
+    return f"{facts.st_ino} {facts.st_size} {facts.st_mtime_ns}"
 
 
 def _read_state() -> tuple[str, ...]:

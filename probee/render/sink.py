@@ -15,6 +15,9 @@ from ..base.errors import KernelError
 BATCH = 1 << 20
 """Bytes that are held back at most before they are written unasked."""
 
+HELD = 8 << 10
+"""Bytes from which on a sink that holds back what it can writes them when it is flushed."""
+
 
 class BrokenPipe(KernelError):
     """Nobody reads the output any more, as in `probee … | head`: a session ends quietly at this."""
@@ -24,15 +27,16 @@ class Sink:
     """Writes to `fd`, called `name` in errors. The descriptor stays the caller's to close.
 
     `optional`: what can't be written is dropped in silence. That is for diagnostics, which must not
-    end a trace because stderr is gone.
+    end a trace because stderr is gone. `hold`: a flush writes nothing before some is there to be written.
     """
 
-    __slots__ = ("fd", "name", "optional", "failed", "_parts", "_size")
+    __slots__ = ("fd", "name", "optional", "failed", "_hold", "_parts", "_size")
 
-    def __init__(self, fd: int, name: str, *, optional: bool = False) -> None:
+    def __init__(self, fd: int, name: str, *, optional: bool = False, hold: bool = False) -> None:
         self.fd = fd
         self.name = name
         self.optional = optional
+        self._hold = HELD if hold else 0
         self.failed = False
         self._parts: list[bytes] = []
         self._size = 0
@@ -44,9 +48,18 @@ class Sink:
         self._parts.append(data)
         self._size += len(data)
         if self._size >= BATCH:
-            self.flush()
+            self.drain()
 
     def flush(self) -> None:
+        """Write what is held back, if that is enough. Raises what `drain` raises."""
+        if self._size >= self._hold:
+            self.drain()
+
+    def close(self) -> None:
+        """The end of the output. Raises what `drain` raises."""
+        self.drain()
+
+    def drain(self) -> None:
         """Write all that is held back. Raises BrokenPipe, or KernelError with the file's name."""
         if not self._parts:
             return
