@@ -7,6 +7,7 @@ from ..base.errors import SourceError
 from ..base.record import replace
 from ..base.source import Source, Span
 from ..ctype.types import Array, CType, Enum, LazyStruct, NamedStruct, Ptr, Struct
+from .headers import Headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ HAVE_BTF = "BPFTRACE_HAVE_BTF"
 class CTypes:
     """The C types and constants of one script. One that names none loads nothing."""
 
-    def __init__(self, script: tree.Script, target: Target | None = None) -> None:
+    def __init__(
+        self, script: tree.Script, target: Target | None = None, headers: Headers | None = None
+    ) -> None:
         self._known = target.types if target is not None else None
         self._target = target
         self._declared: Declarations | None = None
@@ -31,8 +34,8 @@ class CTypes:
         self._found: dict[str, CType | None] = {}
         self._constants: dict[str, Constant | None] = {}
         self._named: dict[tuple[str, str], NamedStruct] = {}
-        if script.c_definitions:
-            self._declared = _parse(script, self._known)
+        if script.c_definitions or headers is not None:
+            self._declared = _parse(script, self._known, headers or Headers(target, (), ()))
             for type in self._declared.types.values():
                 if isinstance(type, Enum):
                     self._enums.update(dict.fromkeys([name for name, _ in type.values], type))
@@ -128,12 +131,14 @@ class CTypes:
         return (None, value) if value is not None else None
 
 
-def _parse(script: tree.Script, known: Types | None) -> Declarations:
+def _parse(script: tree.Script, known: Types | None, headers: Headers) -> Declarations:
     """Raises SourceError that points into the script."""
     from ..ctype.declare import parse_declarations
+    from ..ctype.layout import X86_64
+    from ..ctype.specifiers import well_known
 
     def find_known(kind: str, name: str) -> CType | None:
-        if known is None:
+        if known is None or (kind == "typedef" and well_known(name, X86_64) is not None):
             return None
         return known.find_enum(name) if kind == "enumerator" else known.find_type(kind, name)
 
@@ -141,9 +146,9 @@ def _parse(script: tree.Script, known: Types | None) -> Declarations:
     have = known is not None and HAVE_BTF in text and not known.missing
     try:
         return parse_declarations(
-            Source(script.source.name, text),
+            headers.whole(Source(script.source.name, text)),
             find_known,
-            include=_include,
+            include=headers.find,
             defines={HAVE_BTF: "1"} if have else None,
         )
     except SourceError as error:
@@ -173,8 +178,3 @@ def _in_script(span: Span | None, script: tree.Script, added: list[int]) -> Span
         return span
     start, end = (at - sum(place < at for place in added) for at in (span.start, span.end))
     return Span(script.source, start, end)
-
-
-def _include(name: str, form: str, source: Source) -> Source | None:
-    """The kernel's own headers are taken for empty: its types are known without."""
-    return Source(name, "") if form == "angled" else None

@@ -11,7 +11,7 @@ from ..base.record import replace
 from ..base.source import Diagnostic
 from ..ctype.types import CType, Struct, Void
 from ..funcs.stored import MAP_KINDS, Declared
-from ..spec.values import Aggregate, Tuple
+from ..spec.values import Aggregate, Hist, LHist, TSeries, Tuple
 from . import tree
 from .cdefs import CTypes
 from .check_convert import check_conversion
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from ..spec.target import Files, Target
     from .headers import Headers
     from .macros import Inlined
+
+_BOUNDED: dict[type, str] = {Hist: "bits", LHist: "lhist bounds", TSeries: "tseries bounds"}
+"""Aggregations with constants that all calls for a map must agree on, and what those are called."""
 
 _MOST_ROUNDS = 64
 """More than any script needs: a type widens at most four times, and each round that goes on widens one."""
@@ -205,8 +208,15 @@ class Checker:
     ) -> None:
         self.diagnostics.append(Diagnostic("ERROR", message, span, hint, notes))
 
-    def warn(self, message: str, span: Span, hint: str | None = None) -> None:
-        self.diagnostics.append(Diagnostic("WARNING", message, span, hint))
+    def warn(
+        self, message: str, span: Span, hint: str | None = None, notes: tuple[tuple[str, Span], ...] = ()
+    ) -> None:
+        self.diagnostics.append(Diagnostic("WARNING", message, span, hint, notes))
+
+    def warn_once(self, message: str) -> None:
+        warning = Diagnostic("WARNING", message)
+        if warning not in self.diagnostics:
+            self.diagnostics.append(warning)
 
     # ---- what functions ask
 
@@ -299,7 +309,10 @@ class Checker:
             merged = _merge_aggregates(info.value, type)
         else:
             merged = type if isinstance(type, Aggregate) else merge(info.value, type)
-        if merged is None:
+        if merged is None and info.value.__class__ is type.__class__ and type.__class__ in _BOUNDED:
+            what = _BOUNDED[type.__class__]
+            self.error(f"Different {what} in a single map unsupported", node.span)
+        elif merged is None:
             self.error(
                 f"Type mismatch for {info.name}: trying to assign value of type '{describe(type)}' "
                 f"when map already has a type '{describe(info.value or type)}'",
@@ -379,10 +392,12 @@ def _merge_aggregates(current: CType | None, new: CType) -> CType | None:
     """The same kind of aggregation, signed if either is."""
     if current is None or type(current) is not type(new):
         return new if current is None else None
-    signed = getattr(current, "signed", None)
-    if signed is None:
+    if getattr(current, "signed", None) is None:
         return current if current == new else None
-    return current if signed else new
+    signed: CType = replace(current, signed=True)
+    if signed != replace(new, signed=True):
+        return None
+    return current if signed == current else new
 
 
 def _nothing(node: tree.Node) -> tree.Expr:

@@ -53,7 +53,7 @@ def check_field(c: Checker, expr: tree.FieldAccess) -> CType | None:
     if type is None:
         return None
     type = as_pointer(type)
-    space = ""
+    space = c.checked.spaces.get(expr.operand, "")
     while isinstance(type, Ptr):
         space = type.space or space
         type = resolve(type.to)
@@ -81,13 +81,21 @@ def check_field(c: Checker, expr: tree.FieldAccess) -> CType | None:
         call[0].check_field(call[1], expr.name, expr.span, c)
     if is_data_loc(member.type) or is_rel_loc(member.type):
         return Ptr(CHAR, "kernel")
-    return in_space(c.ctypes.completed(element_of(member.type)), space)
+    return reached(c, expr, member.type, space)
+
+
+def reached(c: Checker, node: tree.Expr, type: CType, space: str) -> CType:
+    """The type of what `node` reads from `space`, where a struct or array keeps it for what is in it."""
+    type = c.ctypes.completed(element_of(type))
+    c.checked.spaces[node] = space
+    return in_space(type, space)
 
 
 def in_space(type: CType, space: str) -> CType:
     """What is read from a space points into the same, unless it says otherwise."""
-    if isinstance(type, Ptr) and not type.space and space:
-        return replace(type, space=space)
+    bare = resolve(type)
+    if isinstance(bare, Ptr) and not bare.space and space:
+        return replace(bare, space=space)
     return type
 
 
@@ -119,16 +127,19 @@ def _indexed(c: Checker, expr: tree.Index, type: CType, number: int | None) -> C
             message = "The array index operator [] cannot be used on a pointer to an unsized type (void *)."
             c.error(message, expr.span)
             return None
-        return in_space(c.ctypes.completed(element_of(type.to)), type.space)
+        return reached(c, expr, type.to, type.space)
     if not isinstance(type, (Array, Str)):
         message = "The array index operator [] can only be used on arrays and pointers"
         c.error(f"{message}, found {describe(type)}.", expr.span)
         return None
     count = type.count if isinstance(type, Array) else type.size
-    if number is not None and number >= count:
+    # An array without a length ends a struct, and goes on behind it.
+    if number is not None and number >= count and not (isinstance(type, Array) and not count):
         c.error(f"the index {number} is out of bounds for array of size {count}", expr.span)
         return None
-    return c.ctypes.completed(element_of(type.of)) if isinstance(type, Array) else INT8
+    return (
+        reached(c, expr, type.of, c.checked.spaces.get(expr.operand, "")) if isinstance(type, Array) else INT8
+    )
 
 
 def check_record(c: Checker, expr: tree.RecordExpr) -> CType | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..ctype.types import BOOL, INT64, UINT64, Array, Bool, CType, Enum, Int, Ptr, Struct
+from ..base.record import replace
+from ..ctype.types import BOOL, INT64, UINT64, Array, Bool, CType, Enum, Int, Ptr, Struct, Void
 from ..spec.values import Str, Tuple, Username
 from . import tree
 from .check_access import (
@@ -18,8 +19,10 @@ from .check_access import (
     check_sizeof,
     check_tuple_access,
     in_space,
+    reached,
 )
 from .check_call import check_call
+from .check_convert import check_conversion
 from .check_functions import check_inlined
 from .constants import number_of, parameter_text
 from .macros import Inlined
@@ -30,7 +33,6 @@ from .types import (
     arithmetic,
     describe,
     differ_signed,
-    element_of,
     is_integer,
     is_number,
     is_scalar,
@@ -48,7 +50,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..base.source import Span
     from .check import Checker
+
+    Side = tuple[tree.Expr, CType]
+    """An operand and its type."""
 
 
 def type_of(c: Checker, expr: tree.Expr) -> CType | None:
@@ -96,7 +102,7 @@ def _variable(c: Checker, expr: tree.Variable) -> CType | None:
         c.error(f"Undefined or undeclared variable: {name}", expr.span, hint)
         return None
     c.checked.locals[expr] = local
-    if not local.assigned:
+    if not local.assigned and not c.asked:
         c.warn(f"Variable used before it was assigned: {expr.name}", expr.span)
     return local.type
 
@@ -109,27 +115,45 @@ def _map(c: Checker, expr: tree.MapAccess) -> CType | None:
 
 
 def _unary(c: Checker, expr: tree.Unary) -> CType | None:
+    if expr.op == "&":
+        return _address(c, expr)
     type = type_of(c, expr.operand)
     if type is None:
         return None
-    if expr.op == "-" and isinstance(expr.operand, tree.Integer):
-        if expr.operand.value > 1 << 63:
-            c.error("negative value will underflow", expr.span)
-        return literal_type(-expr.operand.value) if expr.operand.value else type
     if expr.op == "*":
         return _dereference(c, expr, type)
-    if expr.op not in ("-", "~", "!"):
-        c.error("address-of is not supported yet", expr.span)
-        return None
     wrong = expr.op != "!" if isinstance(type, Bool) else not is_number(type)
-    if wrong and not (expr.op == "!" and isinstance(type, Ptr)):
-        c.error(
-            f"The {expr.op} operator can not be used on expressions of type '{describe(type)}'", expr.span
-        )
+    if wrong:
+        hint = "compare it with 0" if expr.op == "!" and isinstance(resolve(type), Ptr) else None
+        message = f"The {expr.op} operator can not be used on expressions of type '{describe(type)}'"
+        c.error(message, expr.span, hint)
         return None
     if expr.op == "!":
         return BOOL
     return INT64 if is_signed(type) else UINT64
+
+
+def _address(c: Checker, expr: tree.Unary) -> CType | None:
+    """`&$x`, `&@x`: where a variable is kept."""
+    target = expr.operand
+    if isinstance(target, tree.MapAccess):
+        info = c.maps.get(target.name)
+        if info is None or info.value is None:
+            c.error(f"Undefined map: {target.name}", target.span, c.near_map(target.name))
+            return None
+        return Ptr(info.value, "kernel")
+    assert isinstance(target, tree.Variable)
+    local = c.find_local(target.name)
+    if local is None:
+        _variable(c, target)
+        return None
+    c.checked.locals[target] = local
+    local.assigned = local.addressed = True
+    if local.type is None:
+        c.error(f"No type available for variable {shown(target.name)}", expr.span)
+        return None
+    c.types[target] = local.type
+    return Ptr(local.type, "kernel")
 
 
 def _dereference(c: Checker, expr: tree.Unary, type: CType) -> CType | None:
@@ -138,7 +162,7 @@ def _dereference(c: Checker, expr: tree.Unary, type: CType) -> CType | None:
         return UINT64
     if isinstance(bare, Ptr):
         if bare.to.size:
-            return in_space(c.ctypes.completed(element_of(bare.to)), bare.space)
+            return reached(c, expr, bare.to, bare.space)
         c.error(f"Can not dereference a pointer to '{bare.to}', whose size is not known.", expr.span)
     elif isinstance(bare, Struct):
         message = f"Can not dereference struct/union of type '{bare.name}'. It is not a pointer."
@@ -191,25 +215,20 @@ def type_binary(c: Checker, node: tree.Node, op: str, left: tree.Expr, right: tr
     one, other = type_of(c, left), type_of(c, right)
     if one is None or other is None:
         return BOOL if op in COMPARISONS or op in LOGICAL else None
-    if op in LOGICAL:
-        for side, type in ((left, one), (right, other)):
-            if not (is_scalar(type) or reads_as(type)):
-                _refuse(c, node, op, one, other)
-                return None
-            del side
-        return BOOL
-    if isinstance(one, Str) or isinstance(other, Str):
-        return _compare_text(c, node, op, one, other)
-    if isinstance(one, (Tuple, Array)) and isinstance(other, (Tuple, Array)):
-        return _compare_memory(c, node, op, one, other)
     if isinstance(resolve(one), Ptr) or isinstance(resolve(other), Ptr):
-        return _pointers(c, node, op, one, other)
+        return _pointers(c, node, op, (left, one), (right, other))
     if not (is_number(one) and is_number(other)):
-        _refuse(c, node, op, one, other)
-        return None
+        return _compare_memory(c, node, op, (left, one), (right, other))
+    if op in LOGICAL:
+        return BOOL
     if op in ("/", "%"):
         _check_divisor(c, node, op, left, right, one, other)
-    return arithmetic(op, one, other)
+    result = arithmetic(op, one, other)
+    wanted = merge(one, other) if op in COMPARISONS else result
+    if wanted is not None and not isinstance(wanted, Bool):
+        check_conversion(c, left, one, wanted)
+        check_conversion(c, right, other, wanted)
+    return result
 
 
 def _refuse(c: Checker, node: tree.Node, op: str, one: CType, other: CType) -> None:
@@ -219,34 +238,17 @@ def _refuse(c: Checker, node: tree.Node, op: str, one: CType, other: CType) -> N
     )
 
 
-def _compare_text(c: Checker, node: tree.Node, op: str, one: CType, other: CType) -> CType | None:
-    if not (isinstance(one, Str) and isinstance(other, Str)):
-        hint = None
-        if op in COMPARISONS and (isinstance(one, Int) or isinstance(other, Int)):
-            hint = "str(address) makes text of an address"
-        message = f"Type mismatch for '{op}': comparing {describe(one)} with {describe(other)}"
-        c.error(message, node.span, hint)
-        return None
-    if op not in ("==", "!="):
-        _refuse(c, node, op, one, other)
-        return None
-    return BOOL
-
-
-def _compare_memory(c: Checker, node: tree.Node, op: str, one: CType, other: CType) -> CType | None:
-    """Tuples and records item by item, arrays of integers of one kind."""
+def _compare_memory(c: Checker, node: tree.Node, op: str, left: Side, right: Side) -> CType | None:
+    """Text, tuples and records item by item, arrays of integers of one kind."""
+    one, other = resolve(left[1]), resolve(right[1])
     if isinstance(one, Array) and isinstance(other, Array):
-        if op not in ("==", "!="):
-            c.error(f"The {op} operator cannot be used on arrays.", node.span)
-        elif one.count != other.count:
-            c.error("Only arrays of same size support comparison operators.", node.span)
-        elif not is_integer(one.of) or one.of != other.of:
-            c.error("Only arrays of same sized integer support comparison operators.", node.span)
-        else:
-            return BOOL
-    elif merge(one, other) is None:
+        return _compare_arrays(c, node, op, one, other)
+    if merge(one, other) is None:
         message = f"Type mismatch for '{op}': comparing {describe(one)} with {describe(other)}"
-        c.error(message, node.span)
+        hint = None
+        if op in COMPARISONS and isinstance(one, (Str, Int)) and isinstance(other, (Str, Int)):
+            hint = "str(address) makes text of an address"
+        c.error(message, node.span, hint, _sides(left, right))
     elif op not in ("==", "!="):
         _refuse(c, node, op, one, other)
     else:
@@ -254,18 +256,38 @@ def _compare_memory(c: Checker, node: tree.Node, op: str, one: CType, other: CTy
     return None
 
 
-def _pointers(c: Checker, node: tree.Node, op: str, one: CType, other: CType) -> CType | None:
+def _sides(left: Side, right: Side) -> tuple[tuple[str, Span], ...]:
+    """Notes on the types of two operands."""
+    return (f"left ({describe(left[1])})", left[0].span), (f"right ({describe(right[1])})", right[0].span)
+
+
+def _compare_arrays(c: Checker, node: tree.Node, op: str, one: Array, other: Array) -> CType | None:
+    if op not in ("==", "!="):
+        c.error(f"The {op} operator cannot be used on arrays.", node.span)
+    elif one.count != other.count:
+        c.error("Only arrays of same size support comparison operators.", node.span)
+    elif not is_integer(one.of) or resolve(one.of) != resolve(other.of):
+        c.error("Only arrays of same sized integer support comparison operators.", node.span)
+    else:
+        return BOOL
+    return None
+
+
+def _pointers(c: Checker, node: tree.Node, op: str, left: Side, right: Side) -> CType | None:
     """Pointers are compared, and moved by as many elements as a number says."""
-    left, right = resolve(one), resolve(other)
-    if op in COMPARISONS and is_scalar(one) and is_scalar(other):
-        if isinstance(left, Ptr) and isinstance(right, Ptr) and left.to != right.to:
-            c.warn(f"comparison of distinct pointer types: {left.to}, {right.to}", node.span)
+    one, other = resolve(left[1]), resolve(right[1])
+    if isinstance(one, Ptr) and isinstance(other, Ptr) and (op in COMPARISONS or op in LOGICAL):
+        if op in COMPARISONS and resolve(one.to) != resolve(other.to):
+            message = f"comparison of distinct pointer types: {describe(one.to)}, {describe(other.to)}"
+            c.warn(message, node.span, notes=_sides((left[0], one.to), (right[0], other.to)))
+        return BOOL
+    if (op in COMPARISONS or op in LOGICAL) and is_scalar(one) and is_scalar(other):
         return BOOL
     if op in ("+", "-"):
-        if isinstance(left, Ptr) and is_number(right):
-            return left
-        if op == "+" and isinstance(right, Ptr) and is_number(left):
-            return right
+        if isinstance(one, Ptr) and is_number(other):
+            return one
+        if op == "+" and isinstance(other, Ptr) and is_number(one):
+            return other
     _refuse(c, node, op, one, other)
     return None
 
@@ -299,22 +321,52 @@ def _cast(c: Checker, expr: tree.Cast) -> CType | None:
     if source is None or wanted is None:
         return wanted
     bare = resolve(source)
+    span = _head(expr)
+    if isinstance(bare, Struct):
+        c.error(f'Cannot cast from C type "{describe(bare)}"', span)
+        return None
+    if isinstance(bare, Void):
+        c.error('Cannot cast from "none" type', span)
+        return None
     if isinstance(wanted, Ptr) and isinstance(bare, Ptr):
         wanted = in_space(wanted, bare.space)
     wanted = _sized(c, expr, wanted, source)
-    if wanted is None or _casts(source, resolve(wanted)):
-        return wanted
-    c.error(f'Cannot cast from "{describe(source)}" to "{describe(wanted)}"', expr.span)
-    return None
+    if wanted is None:
+        return None
+    if settle(source) == wanted:
+        c.warn(f"Unnecessary cast: expression is already of type {describe(source)}", span)
+    elif not _casts(bare, resolve(wanted)):
+        c.error(f'Cannot cast from "{describe(source)}" to "{describe(wanted)}"', span)
+        return None
+    else:
+        _check_variant(c, expr, resolve(wanted))
+    return wanted
+
+
+def _head(expr: tree.Cast) -> Span:
+    """The type of a cast with its parentheses."""
+    span = expr.span
+    end = span.source.text.find(")", expr.type.span.end, expr.operand.span.start)
+    return replace(span, end=end + 1) if end >= 0 else span
+
+
+def _check_variant(c: Checker, expr: tree.Cast, wanted: CType) -> None:
+    """A literal that is made one of an enum has to be one of its values."""
+    number = expr.operand.value if isinstance(expr.operand, tree.Integer) else None
+    if isinstance(wanted, Enum) and number is not None and number not in dict(wanted.values).values():
+        c.error(f"Enum: {wanted.name} doesn't contain a variant value of {number}", _head(expr))
 
 
 def _sized(c: Checker, expr: tree.Cast, wanted: CType, source: CType) -> CType | None:
-    """The type of a cast; `(uint8[])x` has as many elements as `x` has."""
+    """The type of a cast; `(uint8[])x` has as many elements as `x` has bytes for."""
     if not isinstance(wanted, Array) or wanted.count:
         return wanted
-    if not wanted.of.size or source.size % wanted.of.size:
+    if not wanted.of.size:
+        c.error("Could not determine size of the array", _head(expr))
+        return None
+    if source.size % wanted.of.size:
         message = "the element size is incompatible with the cast integer size"
-        c.error(f"Cannot determine array size: {message}", expr.span)
+        c.error(f"Cannot determine array size: {message}", _head(expr))
         return None
     return Array(wanted.of, source.size // wanted.of.size)
 
@@ -322,14 +374,18 @@ def _sized(c: Checker, expr: tree.Cast, wanted: CType, source: CType) -> CType |
 def _casts(source: CType, wanted: CType) -> bool:
     """True if a value of `source` can be made one of `wanted`."""
     number = is_scalar(source) or reads_as(source) is not None
-    if isinstance(wanted, Array) and isinstance(resolve(wanted.of), (Int, Bool)):
-        if number:
+    if isinstance(wanted, Str):
+        return isinstance(source, Str) and wanted.bytes >= source.bytes
+    if isinstance(wanted, Array):
+        if not isinstance(resolve(wanted.of), (Int, Bool)):
+            return False
+        if number and not isinstance(source, Bool):
             return wanted.size in (1, 2, 4, 8) and wanted.size >= settle(reads_as(source) or source).size
-        return isinstance(source, (Str, Array)) and wanted.size == source.size
-    if isinstance(wanted, (Str, Tuple)):
-        return merge(wanted, source) is not None
-    if isinstance(wanted, Int) and isinstance(source, Array):
-        return wanted.size == source.size
+        return isinstance(source, (Str, Bool)) and wanted.size == source.size
+    if isinstance(source, Array):
+        return isinstance(wanted, Int) and wanted.size == source.size
+    if isinstance(source, Str):
+        return isinstance(wanted, (Bool, Ptr))
     return number and isinstance(wanted, (Int, Enum, Bool, Ptr, Username))
 
 

@@ -109,7 +109,7 @@ class _Way:
             return self._item(whole, number)
         inner = resolve(whole.type)
         count = inner.count if isinstance(inner, Array) else inner.size
-        if number is None:
+        if number is None and not (isinstance(inner, Array) and not count):
             index = self._check_bound(self.s.b.ext(self.s.number(expr.index), U64), count)
             return self._move(replace(whole, type=self.s.expect(expr)), None, index)
         return self._move(replace(whole, type=self.s.expect(expr)), number, expr.index)

@@ -31,11 +31,12 @@ PARAMETER = "function parameter"
 class Local:
     """One `$name` of one block. `type` is None while nothing was assigned to it; `fixed` by a declaration."""
 
-    __slots__ = ("name", "span", "type", "fixed", "assigned", "number", "origin")
+    __slots__ = ("name", "span", "type", "fixed", "assigned", "number", "origin", "addressed")
 
     def __init__(self, name: str, span: Span, number: int, origin: str) -> None:
         self.name = name
         self.span = span
+        self.addressed = False  # a pointer to it is somewhere, so that it has to be in memory
         self.origin = origin  # how it came to be, at `span`
         self.type: CType | None = None
         self.fixed = False
@@ -85,6 +86,7 @@ class Checked:
         self.calls: dict[tree.Node, tuple[Func, CallSite]] = {}
         self.numbers: dict[tree.Node, int] = {}
         self.texts: dict[tree.Node, bytes] = {}
+        self.spaces: dict[tree.Node, str] = {}  # where what was read from memory lies
         self.names: dict[tree.Probe, set[str]] = {}
         self.outside: dict[tree.Node, frozenset[Local]] = {}  # of loops: the variables that are seen at them
         self.warnings: list[Diagnostic] = []

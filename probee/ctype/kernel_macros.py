@@ -1,4 +1,4 @@
-"""Numbers that the kernel's headers give names to by macros: BTF, which has its types and enums, has no macros.
+"""Numbers that the kernel's headers give names to by macros: BTF has its types and enums, but no macros.
 
 They are in kernel_macros.txt, which scripts/kernel-macros writes: sections of CPUs, the first of them that of
 all, then `name=number`. The size of a page is a fact of its own.

@@ -136,7 +136,7 @@ class Preprocessor:
         form = "next" if line[1].text == "include_next" else form
         found = self._include(name, form, file.source) if self._include else None
         if found is None:
-            raise source_error(span, f"'{name}' is not found")
+            raise source_error(span, f"'{name}' file not found")
         self._open(found, span)
 
     def _open(self, source: Source, span: Span) -> None:

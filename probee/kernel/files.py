@@ -16,33 +16,51 @@ from .procfs import find_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..elf.file import Elf
 
     Evidence = tuple[tuple[str, ...], tuple[tuple[str, tuple[int, ...]], ...]]
 
 _LD_SO_CACHE = "/etc/ld.so.cache"
+_ELF_MAGIC = b"\x7fELF"
 _E_MACHINE = slice(18, 20)
 
 
 class LiveFiles:
     """Finds and opens binaries; an opened one is kept, by path. `path`: directories, as in PATH.
 
-    `evidence` is every file that was asked for, and what marks it: answers stay true while `holds` is.
+    `debug_roots` are folders of debug files beside the usual ones, `fetch` gets the path of one by its build id from a
+    server, `demangle` tells what a name of C++ or Rust stands for.
+    `evidence` is every file that was asked for, and what marks it: answers stay true while `holds` is. It is
+    None once a process was asked about, or a folder: what those hold changes without a mark.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        debug_roots: tuple[str, ...] = (),
+        fetch: Callable[[bytes], str | None] | None = None,
+        demangle: Callable[[str], str] | None = None,
+    ) -> None:
         self._path = [folder for folder in path.split(os.pathsep) if folder]
+        self.debug_roots = debug_roots
+        self._fetch, self._demangle = fetch, demangle
+        self._fleeting = False
         self._opened: dict[str, Elf] = {}
         self._seen: dict[str, tuple[int, ...]] = {}
 
     @property
-    def evidence(self) -> Evidence:
-        return (tuple(self._path), tuple(self._seen.items()))
+    def evidence(self) -> Evidence | None:
+        if self._fleeting:
+            return None
+        return ((*self._path, *self.debug_roots), tuple(self._seen.items()))
 
     def holds(self, evidence: Evidence) -> bool:
         """True when the search path and each file of `evidence` are as they were."""
         path, files = evidence
-        return path == tuple(self._path) and all(_mark(file) == mark for file, mark in files)
+        return path == (*self._path, *self.debug_roots) and all(_mark(file) == mark for file, mark in files)
 
     def _look(self, path: str) -> bool:
         """Whether `path` is a file, which is noted down."""
@@ -72,6 +90,77 @@ class LiveFiles:
             self._look(path)
             self._opened[path] = Elf(_map_file(path), path)
         return self._opened[path]
+
+    def fetch_debug(self, build_id: bytes) -> str | None:
+        """Path of the debug file of a build id from a server, None where none has it."""
+        return self._fetch(build_id) if self._fetch is not None else None
+
+    def demangle(self, name: str) -> str:
+        """What a mangled name stands for; the name itself where nobody knows."""
+        return self._demangle(name) if self._demangle is not None else name
+
+    def match_files(self, pattern: str) -> list[str]:
+        """Absolute paths of the ELF files that match, in order; of several links to a file the first."""
+        from glob import glob
+
+        self._fleeting = True
+        paths = [os.path.abspath(path) for path in sorted(glob(pattern)) if _is_elf(path)]
+        return list({os.path.realpath(path): path for path in reversed(paths)}.values())[::-1]
+
+    def find_mapped(self, pid: int) -> list[str]:
+        """Paths of the files whose code process `pid` maps, as it sees them. Raises TargetError."""
+        self._fleeting = True
+        try:
+            with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+                lines = file.read().split("\n")
+        except OSError as error:
+            reason = os.strerror(error.errno or 0).lower()
+            raise TargetError(f"what process {pid} maps can't be read: {reason}") from None
+        # Address, permissions, offset, device, inode, path.
+        rows = [line.split(None, 5) for line in lines]
+        paths = {row[5] for row in rows if len(row) > 5 and row[1][2] == "x" and row[5][0] == "/"}
+        return sorted([path for path in paths if not path.endswith(" (deleted)")])
+
+    def find_running(self) -> list[str]:
+        """Paths of the files whose code any process maps, each file once; those of other roots by /proc.
+
+        Processes that may not be looked into, or end meanwhile, are left out.
+        """
+        found: dict[tuple[int, int], str] = {}
+        for pid in [int(name) for name in os.listdir("/proc") if name.isdecimal()]:
+            try:
+                root, paths = self.root_of(pid), self.find_mapped(pid)
+            except TargetError:
+                continue
+            for path in [root + path for path in paths]:
+                mark = _mark(path)
+                if mark:
+                    found.setdefault((mark[1], mark[2]), path)
+        return sorted(found.values())
+
+    def root_of(self, pid: int) -> str:
+        """What stands before paths of process `pid` to make them ours: "" where it sees the same files."""
+        self._fleeting = True
+        own, other = (
+            [_read_link(f"/proc/{who}/{what}") for what in ("ns/mnt", "root")] for who in ("self", str(pid))
+        )
+        return "" if own == other else f"/proc/{pid}/root"
+
+    def find_cgroup(self, path: str) -> int | None:
+        """The id of the cgroup at `path`, which is the number of its folder; None where there is none."""
+        mark = self._seen[path] = _mark(path)
+        return mark[2] if mark and stat.S_ISDIR(mark[0]) else None
+
+    def read_header(self, path: str) -> str | None:
+        """The text of a header of C; None where there is no such file that can be read."""
+        path = os.path.abspath(path)
+        if not self._look(path):
+            return None
+        try:
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                return file.read()
+        except OSError:
+            return None
 
     def process_exists(self, pid: int) -> bool:
         """Whether there is a process `pid`; a thread's own id is none."""
@@ -121,6 +210,23 @@ def _mark(path: str) -> tuple[int, ...]:
     except OSError:
         return ()
     return (found.st_mode, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _read_link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _is_elf(path: str) -> bool:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            return file.read(len(_ELF_MAGIC)) == _ELF_MAGIC
+    except OSError:
+        return False
 
 
 def _map_file(path: str) -> mmap.mmap:

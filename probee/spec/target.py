@@ -37,6 +37,9 @@ if TYPE_CHECKING:
         def find_mapped(self, pid: int) -> list[str]:
             """Paths of the files whose code a process maps, as it sees them. Raises TargetError."""
 
+        def find_running(self) -> list[str]:
+            """Paths of the files whose code any process maps, each file once, as this process can open them."""
+
         def root_of(self, pid: int) -> str:
             """What stands before the paths of a process to make them ours: "" where it sees the same files."""
 
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
             """What a mangled name of C++ or Rust stands for, other names as they are."""
 
         def process_exists(self, pid: int) -> bool: ...
+
+        def read_header(self, path: str) -> str | None:
+            """The text of a header of C, or None. A path that is not absolute is one of the current folder."""
 
         def find_cgroup(self, path: str) -> int | None:
             """The id of the cgroup at `path`, None where there is none."""

@@ -7,6 +7,7 @@
     triggers.py   what can be made to happen: `uprobe`, `interval`, `sleep`, …
     lines.py      the same as lines of JSON: `parse_events`
     files.py      the made-up machine: programs that have every function a script asks for
+    types.py      the types of its kernel, as C text declares them
     play.py       a compiled script on the VM, one trigger at a time
     runs.py       `run` and `Result`
 

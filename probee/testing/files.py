@@ -12,6 +12,7 @@ from ..arch import find as find_arch
 from ..elf.consts import EM, ET, PF, PT, SHF, SHT, STB, STT
 from ..elf.file import Elf
 from ..spec.target import Target
+from .types import DeclaredTypes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,13 +68,17 @@ class MadeUpFiles:
     def process_exists(self, pid: int) -> bool:
         return True
 
+    def read_header(self, path: str) -> str | None:
+        return None
+
 
 def make_target(
-    script: tree.Script, probes: Iterable[str], *, machine: str = "x86_64", cpus: int = 2
+    script: tree.Script, probes: Iterable[str], *, machine: str = "x86_64", cpus: int = 2, types: str = ""
 ) -> Target:
-    """A machine on which everything that `script` and the names `probes` want is there.
+    """A machine on which everything that `script` and the names `probes` want is there, and whose kernel
+    has the types that the C text `types` declares.
 
-    Raises FeatureError for a CPU that has no register tables.
+    Raises FeatureError for a CPU that has no register tables, SourceError for C text that is wrong.
     """
     functions: dict[str, set[str]] = {}
     for probe in script.probes:
@@ -84,7 +89,9 @@ def make_target(
         _, *path, function = name.split(":", 2)
         _add(functions, path[0] if path else "", function)
     arch = find_arch(machine)
-    return Target(RELEASE, arch.name, cpus, ISA, FEATURES, MadeUpFiles(arch.elf_machine, functions))
+    files = MadeUpFiles(arch.elf_machine, functions)
+    known = DeclaredTypes(types) if types else None
+    return Target(RELEASE, arch.name, cpus, ISA, FEATURES, files, types=known)
 
 
 def _add(functions: dict[str, set[str]], path: str, where: str) -> None:

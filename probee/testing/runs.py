@@ -70,6 +70,7 @@ def run(
     cpus: int = 2,
     seed: int = 1,
     users: Mapping[int, str] | None = None,
+    types: str = "",
     unsafe: bool = False,
 ) -> Result:
     """Run `script` on the VM while `events` happen, in their order.
@@ -77,8 +78,9 @@ def run(
     `params` are its `$1`, `$2`, …. The clock (`nsecs`) stands at `clock` when it begins and is moved by
     `step` before each event, both in nanoseconds; `epoch` is what to add to it to have the time since 1970.
     `machine` is the CPU whose registers hold arguments ("x86_64", "aarch64"), and there are `cpus` of it.
-    `seed`: of what `rand` gives. `users`: names by user id. `unsafe` allows functions that change the system;
-    nothing outside the VM is changed or started by them here.
+    `seed`: of what `rand` gives. `users`: names by user id. `types`: what the kernel declares, as C text, for
+    scripts that name its types; a function `trace_NAME` has the arguments of `rawtracepoint:NAME`. `unsafe`
+    allows functions that change the system; nothing outside the VM is changed or started by them here.
 
     Raises SourceError for a script that is wrong, UsageError for an event that no probe of the script is
     for, and Fault (`probee.vm.fault`) where a program does what no kernel would let it do.
@@ -90,6 +92,7 @@ def run(
         params=tuple(map(str, params)),
         machine=machine,
         cpus=cpus,
+        types=types,
         unsafe=unsafe,
     )
     vm = Vm(make_world(clock=clock, epoch=epoch, cpus=cpus, seed=seed))
@@ -112,11 +115,12 @@ def compile_for(
     params: tuple[str, ...] = (),
     machine: str = "x86_64",
     cpus: int = 2,
+    types: str = "",
     unsafe: bool = False,
 ) -> Compiled:
     """Compile a script for a machine on which whatever it and `events` name is there."""
     names = [what.probe for what in events if isinstance(what, Trigger)]
-    target = make_target(parse(source, params), names, machine=machine, cpus=cpus)
+    target = make_target(parse(source, params), names, machine=machine, cpus=cpus, types=types)
     return compile_script(source, target, params=params, unsafe=unsafe)
 
 

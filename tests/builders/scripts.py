@@ -70,6 +70,11 @@ class FakeFiles:
     def demangle(self, name: str) -> str:
         return name
 
+    headers: dict[str, str] = {}  # noqa: RUF012: tests give it others
+
+    def read_header(self, path: str) -> str | None:
+        return self.headers.get(path)
+
     def process_exists(self, pid: int) -> bool:
         return pid == 1
 
