@@ -20,7 +20,7 @@ from .spec.bundle import KprobeLink, Special, UprobeLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any, Self
 
     from .base.source import Source
@@ -61,11 +61,13 @@ DIVIDED_BY_ZERO = (
 )
 OUT_OF_BOUNDS = "Array access out of bounds. This can lead to unexpected results."
 LOOP_LIMIT = "A loop ended early: it went round as often as this kernel allows."
+NO_UNWIND_TABLE = "No DWARF unwind data available for this process. Its stack was taken by frame pointers."
 _WARNINGS = {
     "map_full": MAP_FULL,
     "div0": DIVIDED_BY_ZERO,
     "loop_limit": LOOP_LIMIT,
     "out_of_bounds": OUT_OF_BOUNDS,
+    "no_unwind_table": NO_UNWIND_TABLE,
 }
 _LOSSES = frozenset({"lost", "nesting"})
 
@@ -82,12 +84,33 @@ def measure_tai_offset() -> int:
     return min(tries)[1]
 
 
-def survey_system(debug_roots: tuple[str, ...] = ()) -> Target:
-    """The facts of the running system that a compiler needs. `debug_roots`: as of `open_files`."""
+def survey_system(
+    debug_roots: tuple[str, ...] = (), *, traceable: str | None = None, without: tuple[str, ...] = ()
+) -> Target:
+    """The facts of the running system that a compiler needs. `debug_roots`: as of `open_files`.
+
+    `traceable` is a file that names the kernel's traceable functions, instead of the kernel's own; `without`
+    are features that are not to be used.
+    """
     from .kernel.survey import survey
 
     target = survey(os.environ.get("PATH", os.defpath), cache_folder())
-    return replace(target, files=open_files(debug_roots))
+    changes: dict[str, Any] = {"files": open_files(debug_roots)}
+    if traceable is not None:
+        from .kernel.names import LiveNames
+
+        changes["names"] = LiveNames(traceable)
+    if without:
+        unused = {*without, "uprobe_multi_pid" if "uprobe_multi" in without else ""}
+        changes["features"] = target.features - unused
+    return replace(target, **changes)
+
+
+def asked_settings() -> tuple[tuple[str, str], ...]:
+    """Settings of the environment: BPFTRACE_MAX_STRLEN=64 is ("max_strlen", "64")."""
+    prefix = "BPFTRACE_"
+    found = [(name, value) for name, value in os.environ.items() if name.startswith(prefix)]
+    return tuple(sorted([(name[len(prefix) :].lower(), value) for name, value in found]))
 
 
 def open_files(debug_roots: tuple[str, ...] = ()) -> LiveFiles:
@@ -196,6 +219,12 @@ def open_symbols(bundle: Bundle) -> Callable[[], LiveSymbols]:
     return find
 
 
+def count_probes(links: Sequence[Link]) -> int:
+    """How many probes these are: one may be at many places, of which each has its own link."""
+    at_places = [link for link in links if isinstance(link, UprobeLink)]
+    return len(links) - len(at_places) + len({(link.span, link.probe or link) for link in at_places})
+
+
 class Session:
     """A bundle on a machine. `form` says how text is wanted when variables are read.
 
@@ -217,6 +246,11 @@ class Session:
         self._stream: Stream | None = None
         self._busy = False
 
+    @property
+    def unwind_maps(self) -> dict[str, MapHandle]:
+        """The maps by which programs unwind stacks, by name; none where no program does. After `load`."""
+        return {name: handle for name, handle in self._maps.items() if name.startswith("unwind_")}
+
     def load(self) -> None:
         """Make maps, load programs, open rings. Raises KernelError, LoadError."""
         bundle, machine = self.bundle, self.machine
@@ -234,11 +268,11 @@ class Session:
         if bundle.globals:
             self.losses = Losses(bundle.counters, self._maps[bundle.globals].view())
 
-    def set_facts(self, start: int, pid: int = 0) -> None:
+    def set_facts(self, start: int, pid: int = 0, child: int = 0) -> None:
         """Tell the programs when, on the boot clock in nanoseconds, the run began (what `elapsed` counts
-        from), and which process is traced."""
+        from), which process is traced, and which one the tracer started."""
         bundle = self.bundle
-        facts = [(bundle.start_time, start), (bundle.traced_pid, pid)]
+        facts = [(bundle.start_time, start), (bundle.traced_pid, pid), (bundle.child_pid, child)]
         if bundle.tai_offset >= 0:
             facts.append((bundle.tai_offset, measure_tai_offset()))
         for at, number in facts:
@@ -262,7 +296,7 @@ class Session:
         if trials and trials == len(self.bundle.links):
             option = "--test" if self.find_specials("test") else "--bench"
             raise UsageError(f"No probes attached; use {option} to run {option[2:]} probes.")
-        return len(self.bundle.links) - trials
+        return count_probes(self.bundle.links) - trials
 
     @property
     def is_waiting(self) -> bool:

@@ -92,8 +92,8 @@ class Run:
                 _Watched(self._machine, self._options.pid, self._command) as ended,
             ):
                 session.set_facts(time.clock_gettime_ns(time.CLOCK_BOOTTIME), self._pid, self._command.pid)
-                if session.bundle.numbered and self._pid:
-                    self._symbols().follow(self._pid)
+                if session.bundle.numbered:
+                    self._symbols().follow(self._pid, session.unwind_maps)
                 count = session.attach()
                 if not self._options.quiet:
                     self._output.attached(count)

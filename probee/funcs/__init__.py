@@ -11,6 +11,7 @@
     merged.py      an aggregate as one number, inside a program
     aggregate.py   count sum min max avg stats
     histogram.py   hist lhist
+    tseries.py     tseries
     percentiles.py p50 p99 p99_9 …
     output.py      printf errorf warnf print time cat system
     join.py        join
@@ -41,8 +42,10 @@
     cgroups.py     cgroup_path cgroupid
     debug.py       debugf
     kfunc.py       kfunc_exist kfunc_allowed
+    tracing.py     path skboutput socket_cookie
     stack.py       kstack ustack stack_len
     symbol.py      ksym usym uaddr
+    unwind.py      dw_ustack
 
 `find("printf")` imports output.py and nothing else. A new function is an object, and its name here.
 """
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "aggregate": "count sum min max avg stats",
     "histogram": "hist lhist",
+    "tseries": "tseries",
     "output": "printf errorf warnf print time cat system",
     "join": "join",
     "control": "exit clear zero",
@@ -90,8 +94,10 @@ _NAMES = {
     "cgroups": "cgroup_path cgroupid",
     "debug": "debugf",
     "kfunc": "kfunc_exist kfunc_allowed",
+    "tracing": "path skboutput socket_cookie",
     "stack": "kstack ustack stack_len",
     "symbol": "ksym usym uaddr",
+    "unwind": "dw_ustack",
 }
 
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .unit import Unit
 
 NEEDS = {
+    "task_pt_regs": "5.15",
     "map_lookup_percpu_elem": "5.19",
     "ktime_get_tai_ns": "6.1",
     "may_goto": "6.9",

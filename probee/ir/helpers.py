@@ -55,6 +55,8 @@ HELPERS: dict[str, Helper] = {
         Helper("ringbuf_query", 134, "mx", U64),
         Helper("ktime_get_coarse_ns", 160, "", U64),
         Helper("for_each_map_elem", 164, "mxpx", S64),
+        Helper("get_current_task_btf", 158, "", U64, pure=True),
+        Helper("task_pt_regs", 175, "x", U64, pure=True),
         Helper("get_func_ip", 173, "x", U64, pure=True),
         Helper("get_attach_cookie", 174, "x", U64, pure=True),
         Helper("loop", 181, "xxpx", S64),

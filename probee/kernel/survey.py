@@ -34,6 +34,7 @@ NEEDED = (
     "mmapable",
     "large_keys",
     "map_lookup_percpu_elem",
+    "task_pt_regs",
     "ktime_get_tai_ns",
     "ringbuf",
     "test_run",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..base.record import record
 from ..kernel.images import read_kallsyms, read_maps, read_start
-from ..spec.bundle import UprobeLink
+from ..spec.bundle import Special, UprobeLink
 from .demangle import demangle
 from .frame import Frame
 from .image import Image, ImageOpener
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from ..kernel.mappings import Executed, Exited, Forked, Mapped, Watch
     from ..spec.bundle import Bundle
+    from ..spec.machine import MapHandle
+    from .unwind import UnwindTables
 
 _PAGE = 0xFFF
 
@@ -64,11 +66,16 @@ class LiveSymbols:
         self._settings = settings or settings_of(bundle)
         self._numbered = bundle.numbered
         self._links = [link for link in bundle.links if isinstance(link, UprobeLink) and not link.ret]
+        self._is_everywhere = any(
+            link.program in bundle.numbered and not isinstance(link, (UprobeLink, Special))
+            for link in bundle.links
+        )
         self._kallsyms: Kallsyms | None = None
         self._kernel: dict[int, tuple[Frame, ...]] = {}
         self._processes: dict[int, _Process] = {}
         self._images = ImageOpener(self._settings.debug_info)
         self._watch: Watch | None = None
+        self._tables: UnwindTables | None = None
 
     # ---- the kernel
 
@@ -95,15 +102,31 @@ class LiveSymbols:
 
     # ---- processes
 
-    def follow(self, pid: int) -> None:
-        """Read what process `pid` has mapped, and from now on hear of what it and those that it starts map: they
-        may be gone when their stacks are shown. 0: every process, of which the mappings that there are now
-        are read when they are needed."""
+    def follow(self, pid: int, unwind: dict[str, MapHandle]) -> None:
+        """Hear from now on of what is mapped: processes may be gone when their stacks are shown.
+
+        By process `pid`, whose mappings are read at once, and those that it starts; 0: by every process that the
+        script may take a stack of, unless a file tells which those are. `unwind`: the maps of `spec.unwind`, if
+        programs have them, which are filled.
+        """
         from ..kernel.mappings import Watch
 
-        self._watch = Watch(pid or -1)
+        if unwind:
+            from .unwind import UnwindTables
+
+            self._tables = UnwindTables(unwind, self._images)
+        if pid or self._is_everywhere:
+            self._watch = Watch(pid or -1)
         if pid:
             self._read_space(pid, self._find_process(pid))
+            self._tell(pid)
+
+    def _tell(self, pid: int) -> None:
+        """Tell the programs of what process `pid` has mapped, as far as it is known."""
+        process = self._processes.get(pid)
+        if self._tables is not None and process is not None and process.spaces:
+            self._tables.forget(pid)
+            self._tables.add(pid, process.spaces[-1].mappings)
 
     def close(self) -> None:
         """Hear of nothing more. What is known stays. May be called twice."""
@@ -116,6 +139,12 @@ class LiveSymbols:
         if self._watch is not None:
             for change in self._watch.read():
                 _CHANGES[change.__class__.__name__](self, change)
+        if self._tables is not None:
+            for pid in self._tables.take_wanted():
+                process = self._find_process(pid)
+                if not process.is_gone:
+                    self._read_space(pid, process)
+                    self._tell(pid)
 
     def _mapped(self, change: Mapped) -> None:
         process = self._processes.get(change.pid)
@@ -129,6 +158,8 @@ class LiveSymbols:
         process.spaces[-1].add(mapping)
         process.found.clear()
         process.returns.clear()
+        if self._tables is not None and self._tables.have(change.pid):
+            self._tables.add(change.pid, [mapping])
         # Opened while it is there: of a process in a container that is gone, no path leads to it.
         self._images.open_mapping(change.pid, mapping)
 
@@ -137,17 +168,24 @@ class LiveSymbols:
         process.spaces.append(Space(change.pid, "", self._images))
         process.found.clear()
         process.returns.clear()
+        if self._tables is not None and self._tables.have(change.pid):
+            self._tables.forget(change.pid)
+            self._tables.add(change.pid, ())
 
     def _forked(self, change: Forked) -> None:
         parent = self._processes.get(change.parent)
         process = self._processes[change.pid] = _Process(read_start(change.pid))
         if parent is not None and parent.spaces:
             process.spaces.append(parent.spaces[-1].copy(change.pid))
+        if self._tables is not None and self._tables.have(change.parent):
+            self._tell(change.pid)
 
     def _exited(self, change: Exited) -> None:
         process = self._processes.get(change.pid)
         if process is not None:
             process.is_gone = True
+        if self._tables is not None:
+            self._tables.forget(change.pid)
 
     def user(self, pid: int, program: int, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
         if not addresses:

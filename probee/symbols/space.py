@@ -69,6 +69,11 @@ class Space:
         self._added.append(mapping)
         self._region = _Region(0, 0, "")
 
+    @property
+    def mappings(self) -> list[Mapping]:
+        """All that is mapped, what was mapped later last."""
+        return [*self.maps.mappings, *self._added]
+
     def copy(self, pid: int) -> Space:
         """The space of process `pid`, which is a copy of this one's."""
         space = Space(pid, "", self._images)
