@@ -1,7 +1,8 @@
 """usdt: the marks that programs and libraries carry in their code, by <sys/sdt.h> and its like.
 
-`path:provider:name`, `path:name` (of any provider); the path as of a uprobe. A `*` in provider or name
-stands for any text. A probe may have many places, each with its arguments elsewhere: each place is a site.
+`path:provider:name`, `path:name` and `path::name` (of any provider); the path as of a uprobe, and left out, or
+a pattern, where a process is traced: then of all files that it maps. A `*` in provider or name stands for
+any text. A probe may have many places, each with its arguments elsewhere: each place is a site.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from ..usdt.args import place_symbol
 from ..usdt.notes import group_probes, iter_probes
 from .glob import compile_glob
 from .provider import Point, Site
-from .uprobe import Uprobe, find_file
+from .uprobe import Uprobe
+from .user_files import find_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,17 +39,61 @@ class _Usdt(Uprobe):
         self.usage = "usdt:PATH:PROVIDER:NAME, usdt:PATH:NAME"
 
     def expand(self, point: Point, target: Target, pid: int = 0) -> list[Site]:
-        if not 2 <= len(point.args) <= 3 or not all(point.args):
-            raise self.misspelled(point, f"expected usdt:PATH:PROVIDER:NAME, got {point.text!r}")
-        file, *wanted = point.args
-        path = find_file("usdt", point, target, file)
-        assert target.files is not None
+        file, *wanted = self._split(point, pid)
+        if "*" in file:
+            return self._expand_all(file, wanted, point, target, pid)
+        (path,) = find_files("usdt", point, target, file, pid)
+        shown = file if "/" in file and path.endswith(file.removeprefix("./")) else path
         try:
-            elf = target.files.open_elf(path)
-            found = _find_probes(elf, wanted)
-            return [_make_site(elf, place, point, pid) for probe in found for place in probe.places]
+            return _expand_in(target, path, shown, wanted, point, pid)
         except (FormatError, TargetError) as error:
             raise TargetError(error.message, span=point.span, hint=error.hint) from None
+
+    def _split(self, point: Point, pid: int) -> tuple[str, ...]:
+        """File, provider where it is named, name. Raises SourceError."""
+        args = point.args
+        if pid and len(args) == 1:
+            args = ("", *args)
+        if not 2 <= len(args) <= 3:
+            raise self.misspelled(point, f"expected usdt:PATH:PROVIDER:NAME, got {point.text!r}")
+        if not args[-1]:
+            raise self.misspelled(point, "usdt probe must have a target function or wildcard")
+        if not args[0] and not pid:
+            message = "usdt probe must specify at least path or pid to probe"
+            raise self.wrong(point, message, "to target all paths/pids set the path to '*'")
+        file, *middle, name = args
+        return (file or "*", *[provider or "*" for provider in middle], name)
+
+    def _expand_all(
+        self, file: str, wanted: Sequence[str], point: Point, target: Target, pid: int
+    ) -> list[Site]:
+        """The probes in all files that match a pattern; of those some may have none, or be malformed."""
+        sites: list[Site] = []
+        refusals: list[FormatError | TargetError] = []
+        paths = find_files("usdt", point, target, file, pid)
+        for path in paths:
+            try:
+                sites += _expand_in(target, path, path, wanted, point, pid)
+            except (FormatError, TargetError) as error:
+                refusals.append(error)
+        if sites:
+            return sites
+        if len(refusals) == 1:
+            raise TargetError(refusals[0].message, span=point.span, hint=refusals[0].hint)
+        where = f"process {pid} maps" if pid else f"match {file!r}"
+        raise TargetError(
+            f"none of the {len(paths)} files that {where} has a probe {':'.join(wanted)}", span=point.span
+        )
+
+
+def _expand_in(
+    target: Target, path: str, shown: str, wanted: Sequence[str], point: Point, pid: int
+) -> list[Site]:
+    """The probes that are `wanted` of one file, which the probes' names have as `shown`."""
+    assert target.files is not None
+    elf = target.files.open_elf(path)
+    found = _find_probes(elf, wanted)
+    return [_make_site(elf, shown, place, point, pid) for probe in found for place in probe.places]
 
 
 def _find_probes(elf: Elf, wanted: Sequence[str]) -> list[ProbePlaces]:
@@ -78,14 +124,14 @@ def _advise(known: Sequence[ProbePlaces], wanted: Sequence[str]) -> str:
     return f"it has {', '.join(full[:_SHOWN])}{more}"
 
 
-def _make_site(elf: Elf, place: Probe, point: Point, pid: int) -> Site:
+def _make_site(elf: Elf, shown: str, place: Probe, point: Point, pid: int) -> Site:
     name = f"{place.provider}:{place.name}"
     if place.offset is None:
         raise TargetError(f"probe {name} is at {place.location:#x}, which is not in the code of {elf.path}")
     if place.semaphore_offset is None:
         # The kernel finds the count of tracers by its place in the file.
         raise TargetError(f"probe {name} can't be enabled: its semaphore is not in the file {elf.path}")
-    probe = f"usdt:{elf.path}:{name}"
+    probe = f"usdt:{shown}:{name}"
     link = UprobeLink("", elf.path, place.offset, False, pid, 0, probe, point.span, place.semaphore_offset)
     arguments = tuple([place_symbol(elf, arg, place.location) for arg in place.args])
     return Site(probe, "", link, arguments=arguments)

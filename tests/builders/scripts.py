@@ -154,7 +154,13 @@ class Script:
     """A compiled script and a machine it runs on. The IR is what the printer wrote, parsed again."""
 
     def __init__(
-        self, text: str, *params: str, target: Target | None = None, unsafe: bool = False, **options: int
+        self,
+        text: str,
+        *params: str,
+        target: Target | None = None,
+        pid: int = 0,
+        unsafe: bool = False,
+        **options: int,
     ) -> None:
         self.target = target or make_target()
         self.functions: dict[str, Function] = {}
@@ -162,6 +168,7 @@ class Script:
             Source("stdin", text),
             self.target,
             params=params,
+            pid=pid,
             options=Options(**options),
             unsafe=unsafe,
             dump=self._dump,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import struct
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
 
 from builders.elf import ElfBuilder
-from builders.scripts import ARCH, Script, make_target
+from builders.scripts import ARCH, FakeFiles, Script, make_target
 from probee.base.errors import SourceError, TargetError
 from probee.base.record import replace
 from probee.elf.consts import ET, PF, SHF
 from probee.elf.file import Elf
+from probee.session import count_probes
 from probee.spec.abi import AttachType
 from probee.spec.bundle import UprobeLink
 
-APP = "/bin/app"
+APP = "/apps/app"
 CODE, DATA = 0x1000, 0x3000
+ROOT = "/proc/2/root"
 MASK = (1 << 64) - 1
 
 
@@ -47,14 +50,32 @@ NOTES = (
 )
 
 
-class Files:
-    """A machine of programs by their paths."""
+class Files(FakeFiles):
+    """A machine of programs by their paths. Process 1 maps the first two and one that can't be read; process
+    2 has a root of its own."""
+
+    debug_roots: tuple[str, ...] = ()
 
     def __init__(self, **programs: bytes) -> None:
-        self.programs = {f"/bin/{name}": data for name, data in programs.items()}
+        self.programs = {f"/apps/{name}": data for name, data in programs.items()}
+
+    def match_files(self, glob: str) -> list[str]:
+        return sorted(path for path in self.programs if fnmatch(path, glob))
+
+    def find_mapped(self, pid: int) -> list[str]:
+        return [path.removeprefix(ROOT) for path in self.programs if path.startswith(self.root_of(pid))][:3]
+
+    def find_running(self) -> list[str]:
+        return list(self.programs)
+
+    def root_of(self, pid: int) -> str:
+        return ROOT if pid == 2 else ""
+
+    def demangle(self, name: str) -> str:
+        return name
 
     def find_program(self, name: str) -> str | None:
-        path = name if "/" in name else f"/bin/{name}"
+        path = name if name.startswith("/") else f"/apps/{name.removeprefix('./')}"
         return path if path in self.programs else None
 
     def open_elf(self, path: str) -> Elf:
@@ -64,11 +85,19 @@ class Files:
         return pid == 1
 
 
-def compiled(text: str, *notes: tuple[int, int, str], type: int = ET.DYN, multi: bool = False) -> Script:
-    files = Files(app=build(*(notes or NOTES), type=type), plain=build())
+def compiled(
+    text: str,
+    *notes: tuple[int, int, str],
+    type: int = ET.DYN,
+    multi: bool = False,
+    pid: int = 0,
+    unsafe: bool = False,
+) -> Script:
+    files = Files(app=build(*(notes or NOTES), type=type), plain=build(), odd=b"\x7fELF")
+    files.programs |= {"/opt/app2": build((CODE + 7, 0, "app two")), f"{ROOT}/srv/in": build(*NOTES)}
     target = make_target()
     features = target.features | {"uprobe_multi_pid"} if multi else target.features
-    return Script(text, target=replace(target, files=files, features=features))
+    return Script(text, target=replace(target, files=files, features=features), pid=pid, unsafe=unsafe)
 
 
 def places(script: Script) -> list[tuple[str, int, str]]:
@@ -95,10 +124,10 @@ def read(spec: str, memory: dict[int, bytes] | None = None, *, type: int = ET.DY
     return value
 
 
-def wrong(text: str, *notes: tuple[int, int, str]) -> str:
+def wrong(text: str, *notes: tuple[int, int, str], pid: int = 0) -> str:
     """What is said of a script that does not compile: messages with their hints."""
     with pytest.raises((SourceError, TargetError)) as caught:
-        compiled(text, *notes)
+        compiled(text, *notes, pid=pid)
     return f"{caught.value}\n{getattr(caught.value, 'hint', '')}\n"
 
 
@@ -109,7 +138,7 @@ def wrong(text: str, *notes: tuple[int, int, str]) -> str:
     ("point", "found"),
     [
         ("usdt:app:app:two", [(4, "app:two")]),
-        ("usdt:/bin/app:two", [(4, "app:two")]),
+        ("usdt:/apps/app:two", [(4, "app:two")]),
         ("U:app:one", [(1, "app:one"), (2, "app:one"), (3, "app:one"), (5, "lib:one")]),
         ("usdt:app:app:one", [(1, "app:one"), (2, "app:one"), (3, "app:one")]),
         ("usdt:app:*:one", [(1, "app:one"), (2, "app:one"), (3, "app:one"), (5, "lib:one")]),
@@ -120,6 +149,42 @@ def wrong(text: str, *notes: tuple[int, int, str]) -> str:
 )
 def test_places(point: str, found: list[tuple[int, str]]) -> None:
     assert [(at, name) for _, at, name in places(compiled(f"{point} {{ }}"))] == found
+
+
+@pytest.mark.parametrize(
+    ("point", "pid", "found"),
+    [
+        ("usdt:app::two", 0, ["/apps/app"]),
+        ("usdt:./app:app:two", 0, ["./app"]),
+        ("usdt:*:two", 0, ["/apps/app", "/opt/app2", f"{ROOT}/srv/in"]),
+        ("usdt:/*/app*::two", 0, ["/apps/app", "/opt/app2"]),
+        ("usdt::app:two", 1, ["/apps/app"]),
+        ("usdt:::two", 1, ["/apps/app"]),
+        ("usdt:two", 1, ["/apps/app"]),
+        ("usdt:*:two", 1, ["/apps/app"]),
+        ("usdt:app*:two", 1, []),
+        ("usdt:/opt/app*:two", 1, ["/opt/app2"]),
+        ("usdt:two", 2, [f"{ROOT}/srv/in"]),
+        ("usdt:*/in:app:two", 2, [f"{ROOT}/srv/in"]),
+        ("usdt:/srv/in:app:two", 2, ["/srv/in"]),
+    ],
+)
+def test_files(point: str, pid: int, found: list[str]) -> None:
+    """By path, by pattern, of what a process maps, and of what all do."""
+    if not found:
+        assert f"process {pid} maps no file that matches" in wrong(f"{point} {{ }}", pid=pid)
+        return
+    links = [
+        link for link in compiled(f"{point} {{ }}", pid=pid).bundle.links if isinstance(link, UprobeLink)
+    ]
+    assert [link.probe for link in links] == [f"usdt:{path}:app:two" for path in found]
+    assert all(link.pid == pid for link in links)
+
+
+def test_number_of_probes() -> None:
+    """One probe at many places is one, also where each has its own program; two attach points are two."""
+    assert count_probes(compiled("usdt:app:*:one { print(arg0); }").bundle.links) == 2
+    assert count_probes(compiled("usdt:app:two, usdt:app:two { }").bundle.links) == 2
 
 
 def test_link() -> None:
@@ -222,7 +287,7 @@ def test_sign_of_many() -> None:
 
 
 def test_beside_a_uprobe() -> None:
-    script = compiled("usdt:app:app:one, uprobe:app:0x1000 { print(arg0); }")
+    script = compiled("usdt:app:app:one, uprobe:app:0x1000 { print(arg0); }", unsafe=True)
     script.run(2, context(di=4)).run(0, context(ax=3))
     assert script.values() == [4, 3]
 
@@ -234,12 +299,17 @@ def test_beside_a_uprobe() -> None:
     ("text", "message"),
     [
         ("usdt:app { }", "expected usdt:PATH:PROVIDER:NAME, got 'usdt:app'"),
-        ("usdt:app:: { }", "expected usdt:PATH:PROVIDER:NAME, got 'usdt:app::'"),
+        ("usdt:app:: { }", "usdt probe must have a target function or wildcard"),
+        ("usdt::one { }", "usdt probe must specify at least path or pid to probe"),
+        ("usdt:::one { }", "to target all paths/pids set the path to '*'"),
+        ("usdt:/none*:one { }", "no ELF file matches '/none*'"),
+        ("usdt:/apps/p*:one { }", "/apps/plain has no USDT probes"),
+        ("usdt:*:nope { }", "none of the 5 files that match '*' has a probe nope"),
         ("usdt:app:a:b:c { }", "expected usdt:PATH:PROVIDER:NAME, got 'usdt:app:a:b:c'"),
         ("usdt:nope:one { }", "usdt target file 'nope' does not exist or is not executable"),
-        ("usdt:plain:one { }", "/bin/plain has no USDT probes"),
+        ("usdt:plain:one { }", "/apps/plain has no USDT probes"),
         ("usdt:app:tow { }", "did you mean app:two?"),
-        ("usdt:app:app:tow { }", "/bin/app has no probe app:tow"),
+        ("usdt:app:app:tow { }", "/apps/app has no probe app:tow"),
         ("usdt:app:app:tow { }", "did you mean app:two?"),
         ("usdt:app:x*y { }", "it has app:one, app:two, lib:one, app:odd"),
         ("usdt:app:app:one { print(arg2); }", f"arg2 of usdt:{APP}:app:one can't be read: the probe has 2"),
@@ -264,8 +334,8 @@ def test_unused_arguments_need_not_be_readable() -> None:
 @pytest.mark.parametrize(
     ("note", "message"),
     [
-        ((0x9000, 0, "p n"), "probe p:n is at 0x9000, which is not in the code of /bin/app"),
-        ((CODE, 0x9000, "p n"), "probe p:n can't be enabled: its semaphore is not in the file /bin/app"),
+        ((0x9000, 0, "p n"), "probe p:n is at 0x9000, which is not in the code of /apps/app"),
+        ((CODE, 0x9000, "p n"), "probe p:n can't be enabled: its semaphore is not in the file /apps/app"),
     ],
 )
 def test_places_that_are_none(note: tuple[int, int, str], message: str) -> None:
