@@ -14,6 +14,7 @@ from ..funcs.stored import MAP_KINDS, Declared
 from ..spec.values import Aggregate, Hist, LHist, TSeries, Tuple
 from . import tree
 from .cdefs import CTypes
+from .check_comptime import check_lock
 from .check_convert import check_conversion
 from .check_expr import type_of
 from .check_stmt import check_body, check_predicate
@@ -98,6 +99,10 @@ class Checker:
         self.map_loops = 0  # those of them, and of what is around a call, that go over maps
         self.inlined: list[Inlined] = []  # calls of functions around it
         self.accesses: dict[tree.Node, tree.MapAccess] = {}  # what `delete(@x, key)` stands for
+        self.comptimes: dict[tree.Node, int] = {}  # what is decided by types that have settled
+        self.waiting = False  # something like that is still open
+        self.deciding = False  # the next one of them may be decided
+        self.locked: dict[object, CType] = {}
         self._locals: dict[tree.Node, Local] = {}
 
     def run(self) -> Checked:
@@ -107,12 +112,13 @@ class Checker:
             raise SourceError([Diagnostic("ERROR", message, deep.span)])
         self._declare_maps()
         for _ in range(_MOST_ROUNDS):
-            self.changed = False
+            self.changed = self.waiting = False
             self.diagnostics = []
             for action in self.checked.actions:
                 self._check_action(action)
-            if not self.changed:
+            if not self.changed and (self.deciding or not self.waiting):
                 break
+            self.deciding = not self.changed
         else:
             raise InternalError("types of this script never settle")
         self._check_unsupported()
@@ -285,6 +291,8 @@ class Checker:
     ) -> None:
         """Merge the type of `value` into a variable's. `node` is what assigns it."""
         local.assigned = True
+        if check_lock(self, local, shown(local.name), type, node.span):
+            return
         merged = local.type if local.fixed else merge(local.type, type)
         if merged is None or not check_conversion(self, value or _nothing(node), type, merged):
             self.error(
@@ -305,6 +313,8 @@ class Checker:
         self, info: MapInfo, type: CType, node: tree.Node, value: tree.Expr | None = None
     ) -> None:
         """Merge the type of `value` into a map's. Aggregations stay among themselves. `node` assigns it."""
+        if check_lock(self, (info, "value"), info.name, type, node.span):
+            return
         if isinstance(info.value, Aggregate) or (isinstance(type, Aggregate) and info.value is not None):
             merged = _merge_aggregates(info.value, type)
         else:
@@ -318,6 +328,7 @@ class Checker:
                 f"when map already has a type '{describe(info.value or type)}'",
                 node.span,
             )
+        if merged is None:
             return
         if merged != info.value:
             info.value = merged
@@ -356,6 +367,8 @@ class Checker:
                 self.error(f"{type} cannot be part of a map key", key.span)
                 return info
         new = known[0] if len(known) == 1 else Tuple(tuple(known))
+        if check_lock(self, (info, "key"), info.name, new, access.span):
+            return info
         merged = merge(info.key, new)
         if merged is None:
             self.error(
@@ -406,6 +419,6 @@ def _nothing(node: tree.Node) -> tree.Expr:
 
 
 def sort_diagnostics(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
-    """In order of the source; what is said twice of one place once."""
+    """In order of the source, what is inside of something before that; what is said twice of one place once."""
     unique = dict.fromkeys(diagnostics)
-    return sorted(unique, key=lambda d: (d.span.start, d.span.end) if d.span is not None else (0, 0))
+    return sorted(unique, key=lambda d: (d.span.end, -d.span.start) if d.span is not None else (0, 0))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .check import Checker
 
 _NAMES = """
-ctx find len offsetof path sizeof skboutput socket_cookie tseries unwatch
+ctx find len offsetof path sizeof skboutput socket_cookie unwatch
 """
 _LATER = frozenset(_NAMES.split())
 """Functions of the language that this version does not have."""

@@ -21,6 +21,7 @@ from ..funcs.stored import Home
 from ..funcs.unit import GLOBALS
 from ..ir.builder import Builder
 from ..ir.types import U64
+from ..spec.bundle import Special
 from . import tree
 from .lower_access import memory_of
 from .lower_callbacks import lower_map_loop, place_shared
@@ -161,6 +162,8 @@ def lower_program(
     s = Lowerer(checked, unit, b, provider, site)
     s.loop_count = count_loops(probe.body)
     place_shared(s, probe.body)
+    if not isinstance(site.link, Special) and any(names & _ENDING for names in checked.names.values()):
+        _leave_unless(s, b.compare("eq", b.load(b.global_(GLOBALS, unit.stopped()), U64), 0))
     if filtered:
         own = b.op("lshr", b.call("get_current_pid_tgid"), 32)
         _leave_unless(s, b.compare("eq", own, b.load(b.global_(GLOBALS, unit.traced_pid()), U64)))
@@ -170,6 +173,10 @@ def lower_program(
     lower_body(s, probe.body)
     b.ret(0)
     return b.finish()
+
+
+_ENDING = {"exit", "assert"}
+"""Functions that end the script: what attached programs do after one, before they are gone, is not wanted."""
 
 
 def _leave_unless(s: Lowerer, condition: Value) -> None:

@@ -7,7 +7,7 @@ import struct
 from ..base.bits import U64, signed
 from ..base.errors import FormatError, InternalError
 from ..base.record import record
-from ..spec.values import Avg, Count, Hist, LHist, Max, Min, Sum
+from ..spec.values import SERIES_WORDS, Avg, Count, Hist, LHist, Max, Min, Sum, TSeries
 from ..spec.values import Stats as StatsType
 from .decode import find_by_class
 
@@ -56,6 +56,35 @@ class Histogram:
         ]
 
 
+@record
+class Series:
+    """What `tseries()` keeps: (number, value) of the intervals that had values, in order.
+
+    Interval n begins n * `type.interval` nanoseconds after 1970. They need not be of one span of `type.count`
+    intervals: old ones stay until a new one comes to their place (see `find_span`).
+    """
+
+    type: TSeries
+    values: tuple[tuple[int, int], ...]
+
+    @property
+    def last(self) -> int:
+        """The number of the newest interval, 0 where there is none."""
+        return self.values[-1][0] if self.values else 0
+
+
+def find_span(all_series: Sequence[Series], of: Series) -> list[tuple[int, int | None]]:
+    """Numbers and values of the intervals of one series that are shown: the last `type.count` up to the newest
+    one of all series of a map, from the first on that it has; None is an interval without values."""
+    last = max([series.last for series in all_series], default=0)
+    start = last - of.type.count + 1
+    shown = {number: value for number, value in of.values if number >= start}
+    # As bpftrace has it, whose numbers have no sign: nothing, before there could have been so many intervals.
+    if start < 0 or not shown:
+        return []
+    return [(number, shown.get(number)) for number in range(min(shown), last + 1)]
+
+
 def find_percentile(histogram: Histogram, thousandths: int) -> int:
     """The value below or at which so many thousandths of a percent of what was counted are; 0 of nothing.
 
@@ -99,7 +128,7 @@ def lhist_bound(type: LHist, bucket: int) -> int | None:
 def compile_merge(type: Aggregate) -> Callable[[Sequence[bytes]], Any]:
     """A function from the values of all CPUs, `type.size` bytes each, to the merged value.
 
-    Values are int, Stats or Histogram. Raises FormatError for bytes of another size.
+    Values are int, Stats, Histogram or Series. Raises FormatError for bytes of another size.
     """
     make = find_by_class(_MERGES, type)
     if make is None:
@@ -168,6 +197,42 @@ def _merge_histogram(type: Any) -> Callable[[list[tuple[int, ...]]], Histogram]:
     return lambda cpus: Histogram(type, tuple([sum(counts) & U64 for counts in zip(*cpus, strict=True)]))
 
 
+def _merge_series(type: TSeries) -> Callable[[list[tuple[int, ...]]], Series]:
+    merge = _SERIES_MERGES[type.agg](type)
+
+    def merge_all(cpus: list[tuple[int, ...]]) -> Series:
+        found: dict[int, list[tuple[int, int]]] = {}
+        for place in range(0, type.count * SERIES_WORDS, SERIES_WORDS):
+            buckets = [words[place : place + SERIES_WORDS] for words in cpus]
+            newest = max([epoch for _, _, epoch in buckets])
+            if newest:
+                found[newest - 1] = [(one, other) for one, other, epoch in buckets if epoch == newest]
+        # The very first interval of the clock is shown as 0, as bpftrace does, which takes its number for none.
+        return Series(type, tuple([(n, merge(found[n]) if n else 0) for n in sorted(found)]))
+
+    return merge_all
+
+
+def _merge_last(type: Any) -> Callable[[list[tuple[int, ...]]], int]:
+    return lambda cpus: _number(max(cpus, key=_time_order)[0], type.signed)
+
+
+def _time_order(bucket: tuple[int, ...]) -> int:
+    return bucket[1]
+
+
+def _merge_totals(type: Any) -> Callable[[list[tuple[int, ...]]], int]:
+    return lambda cpus: _number(sum([total for total, _ in cpus]), type.signed)
+
+
+_SERIES_MERGES: dict[str, Callable[[Any], Callable[[list[Any]], int]]] = {
+    "": _merge_last,
+    "avg": _merge_average,
+    "max": lambda type: _merge_extreme(Max(type.signed)),
+    "min": lambda type: _merge_extreme(Min(type.signed)),
+    "sum": _merge_totals,
+}
+
 _MERGES: dict[type, Callable[[Any], Callable[[list[tuple[int, ...]]], Any]]] = {
     Count: _merge_sum,
     Sum: _merge_sum,
@@ -177,4 +242,5 @@ _MERGES: dict[type, Callable[[Any], Callable[[list[tuple[int, ...]]], Any]]] = {
     StatsType: _merge_stats,
     Hist: _merge_histogram,
     LHist: _merge_histogram,
+    TSeries: _merge_series,
 }

@@ -7,9 +7,9 @@ from ..base.source import Diagnostic
 from ..ctype.types import VOID, CType
 from ..spec.printf import find_fault, parse_format
 from ..spec.values import Str
+from .control import end_script
 from .func import CallSite, Func, Param, func
 from .text import decode
-from .unit import CONTROL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Assert(Func):
         b.branch(to.value(call.args[0]), done, failed)
         b.place(failed)
         to.event("errorf", call, call.args[1:], format="assert failed: %s")
-        to.event("exit", call, ring=CONTROL, numbers=(1,))
+        end_script(call, to, (1,))
         to.leave()
         b.place(done)
 

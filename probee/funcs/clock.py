@@ -51,14 +51,18 @@ class Nsecs(Func):
         return Nanoseconds(8, False, "", mode)
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
-        b, mode = to.b, call.args[0].word if call.args else "boot"
-        helper = _CLOCKS[mode]
-        if helper in NEEDS:
-            to.need(helper, "nsecs(tai)")
-        time = b.call(helper)
-        if mode != "sw_tai":
-            return time
-        return b.op("add", time, b.load(b.global_(GLOBALS, to.unit.tai_offset()), U64))
+        return read_clock(to, call.args[0].word if call.args else "boot")
+
+
+def read_clock(to: Emitter, mode: str) -> Value:
+    """Nanoseconds of a clock, by the name that nsecs() has for it."""
+    b, helper = to.b, _CLOCKS[mode]
+    if helper in NEEDS:
+        to.need(helper, "nsecs(tai)")
+    time = b.call(helper)
+    if mode != "sw_tai":
+        return time
+    return b.op("add", time, b.load(b.global_(GLOBALS, to.unit.tai_offset()), U64))
 
 
 @func

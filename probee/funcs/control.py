@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .func import CallSite, Func, Param, func
-from .unit import CONTROL
+from .unit import CONTROL, GLOBALS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .emit import Emitter
+    from .emit import Emitter, Place
 
 
 @func
@@ -19,8 +19,17 @@ class Exit(Func):
     effect = True
 
     def lower(self, call: CallSite, to: Emitter) -> None:
-        to.event("exit", call, ring=CONTROL, numbers=tuple([arg.number or 0 for arg in call.args]))
+        end_script(call, to, tuple([arg.number or 0 for arg in call.args]))
         to.leave()
+
+
+def end_script(call: CallSite, to: Emitter, status: tuple[int, ...]) -> None:
+    """Tell the reader, and, once that is sure to reach it, all programs, which from then on do nothing."""
+
+    def fill(_: list[Place]) -> None:
+        to.b.store(to.b.global_(GLOBALS, to.unit.stopped()), 1, 8)
+
+    to.send("exit", call, [], fill, ring=CONTROL, numbers=status)
 
 
 class _Whole(Func):

@@ -64,6 +64,9 @@ if TYPE_CHECKING:
 
         def warn(self, message: str, span: Span, hint: str | None = None) -> None: ...
 
+        def warn_once(self, message: str) -> None:
+            """A warning about the script as a whole."""
+
         def value_type(self, variable: str) -> CType | None:
             """The type of the values of a variable, None while it is not known."""
 

@@ -15,7 +15,7 @@ from ..base.record import record
 from ..ctype.types import UINT32, CType
 from ..spec.abi import MapType
 from ..spec.bundle import Map, Variable
-from ..spec.values import Aggregate, Sum, standalone
+from ..spec.values import Aggregate, Sum, TSeries, standalone
 from .emit import in_memory
 from .unit import GLOBALS
 
@@ -23,6 +23,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .unit import Unit
 
+
+_PER_CPU = 32 << 10
+"""Bytes of a value that every CPU has its own of (PCPU_MIN_UNIT_SIZE)."""
+
+_SERIES_BYTES = 8 << 20
+"""What all time series of a map may take on each CPU."""
 
 _SHORT_KEY = 512
 """Bytes of a hash's key that every kernel takes."""
@@ -92,6 +98,8 @@ def _place_hash(unit: Unit, name: str, key: CType | None, value: CType, declared
     if declared is not None:
         kind, entries = MAP_KINDS[declared.kind][0], declared.max_entries
     size = align_up(value.size, 8)
+    if isinstance(value, TSeries):
+        entries = min(entries, _limit_series(name, value, size)) if declared is None else entries
     key_size = UINT32.size if key is None else key.size
     if key_size > _SHORT_KEY and not unit.target.have("large_keys"):
         raise FeatureError(
@@ -100,6 +108,17 @@ def _place_hash(unit: Unit, name: str, key: CType | None, value: CType, declared
         )
     unit.variables[name] = Stored(name, key, value, Home.HASH, name)
     unit.maps.append(Map(name, kind, key_size, size, entries))
+
+
+def _limit_series(name: str, value: TSeries, size: int) -> int:
+    """How many keys there is memory for, of a number for each CPU. Raises FeatureError for one that is too large."""
+    if size > _PER_CPU:
+        most = _PER_CPU // (value.size // value.count)
+        raise FeatureError(
+            f"{name}: {value.count} intervals take {size} bytes a key, of which kernels allow {_PER_CPU}",
+            hint=f"with keys, tseries() takes at most {most} intervals",
+        )
+    return max(_SERIES_BYTES // size, 1)
 
 
 def variables_of(unit: Unit) -> tuple[Variable, ...]:

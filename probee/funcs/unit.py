@@ -73,6 +73,7 @@ class Unit:
         self.pid = -1
         self.tai = -1
         self.child = -1
+        self.stop = -1
         self.settings: Mapping[str, str | int | bool] = {}
         self.numbered: list[str] = []
         self._zeros: list[int] = []
@@ -101,6 +102,12 @@ class Unit:
         if self.pid < 0:
             self.pid = self.globals.take(8)
         return self.pid
+
+    def stopped(self) -> int:
+        """The offset in the globals of a u64 that is not 0 once the script has ended itself."""
+        if self.stop < 0:
+            self.stop = self.globals.take(8)
+        return self.stop
 
     def child_pid(self) -> int:
         """The offset in the globals of the id of the command that the tracer started, 0 for none."""

@@ -29,6 +29,7 @@ from ..spec.values import (
     Stats,
     Str,
     Timestamp,
+    TSeries,
     Tuple,
     Username,
     Usym,
@@ -220,6 +221,9 @@ class JsonOutput:
     def map(self, variable: Variable, entries: Any, top: int = 0, div: int = 0, *percentiles: int) -> None:
         type = variable.value
         more = ""
+        if isinstance(type, TSeries):
+            self._series(variable, entries)
+            return
         if variable.key is None:
             is_histogram = isinstance(type, (Hist, LHist))
             if entries is None and is_histogram:
@@ -243,6 +247,18 @@ class JsonOutput:
             more = f', "percentiles": {{{name}: {more}}}'
         kind = find_by_class(_MAP_KINDS, type) or "map"
         self._line(f'{{"type": "{kind}", "data": {{{name}: {data}}}{more}}}')
+
+    def _series(self, variable: Variable, entries: Any) -> None:
+        from .tseries import encode_series, split_series
+
+        data = [(k, encode_series(variable.value, span)) for k, span in split_series(variable, entries)]
+        if not data:
+            return
+        text = data[0][1]
+        if variable.key is not None:
+            key_text = _compile_key(variable.key, self.context)
+            text = f"{{{', '.join([f'{key_text(key)}: {series}' for key, series in data])}}}"
+        self._line(f'{{"type": "tseries", "data": {{{quote(variable.name)}: {text}}}}}')
 
     def value(self, type: CType, value: Any) -> None:
         self._line(f'{{"type": "value", "data": {compile_json(type, self.context)(value)}}}')

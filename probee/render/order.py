@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..ctype.types import Enum, Int, strip_typedefs
 from ..events.aggregate import Stats, quotient
-from ..spec.values import Aggregate, Hist, LHist
+from ..spec.values import Aggregate, Hist, LHist, TSeries
 from ..spec.values import Stats as StatsType
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ def arrange(type: CType, entries: Sequence[tuple[Any, Any]], top: int = 0) -> li
         ordered.sort(key=_total_order)
     elif isinstance(type, StatsType):
         ordered.sort(key=_average_order)
-    elif isinstance(type, (Int, Enum, Aggregate)):
+    elif isinstance(type, (Int, Enum, Aggregate)) and not isinstance(type, TSeries):
         ordered.sort(key=_value_order)
     return ordered[-top:] if top else ordered
 

@@ -7,7 +7,7 @@ from ..base.source import render_location
 from ..ctype.types import strip_typedefs
 from ..events.aggregate import empty_value
 from ..events.decode import Form
-from ..spec.values import Aggregate, Hist, LHist, Tuple
+from ..spec.values import Aggregate, Hist, LHist, TSeries, Tuple
 from .actions import SEVERITIES, each_text, open_failure
 from .clock import Strftime
 from .histogram import render_histogram
@@ -49,6 +49,9 @@ class TextOutput:
 
     def map(self, variable: Variable, entries: Any, top: int = 0, div: int = 0, *percentiles: int) -> None:
         name = variable.name.encode()
+        if isinstance(variable.value, TSeries):
+            self._series(name, variable, entries)
+            return
         if variable.key is None:
             self._scalar(name, variable.value, entries, div, percentiles)
             return
@@ -96,6 +99,14 @@ class TextOutput:
         if value is None:
             value = zero_value(type, self.form)
         self._out.write(b"%b: %b\n" % (name, self._render(type)(divide(type, value, div))))
+
+    def _series(self, name: bytes, variable: Variable, entries: Any) -> None:
+        from .tseries import render_series, split_series
+
+        key_text = self._key_render(variable.key) if variable.key is not None else None
+        for key, span in split_series(variable, entries):
+            label = name if key_text is None else b"%b[%b]" % (name, key_text(key))
+            self._out.write(b"%b:\n%b\n" % (label, render_series(variable.value, span)))
 
     def _compile(self, layout: EventLayout) -> Handler:
         make = _ACTIONS.get(layout.kind)

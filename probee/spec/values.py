@@ -343,6 +343,31 @@ class Hist(Aggregate):
         return "hist_t"
 
 
+SERIES_WORDS = 3
+"""u64s of an interval of a TSeries."""
+
+
+@record
+class TSeries(Aggregate):
+    """Values of the last `count` intervals of `interval` nanoseconds of the TAI clock.
+
+    Interval n is in place n % count, as 3 u64: two that are what a Sum, Min, Max or Avg keeps, by `agg`, or
+    for "" the last value and when it was written; and n + 1, so that memory of zeros is no interval.
+    """
+
+    signed: bool
+    interval: int
+    count: int
+    agg: str = ""
+
+    @property
+    def size(self) -> int:
+        return self.count * SERIES_WORDS * 8
+
+    def __str__(self) -> str:
+        return "tseries_t"
+
+
 @record
 class LHist(Aggregate):
     """u64 counts: bucket 0 is below `min`, then one a `step`, the last is `max` and above."""
