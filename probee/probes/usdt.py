@@ -1,8 +1,8 @@
 """usdt: the marks that programs and libraries carry in their code, by <sys/sdt.h> and its like.
 
-`path:provider:name`, `path:name` and `path::name` (of any provider); the path as of a uprobe, and left out, or
-a pattern, where a process is traced: then of all files that it maps. A `*` in provider or name stands for
-any text. A probe may have many places, each with its arguments elsewhere: each place is a site.
+`path:provider:name`, `path:name` and `path::name` (of any provider); the path as of a uprobe, and left out,
+or a pattern, where a process is traced: then of all files that it maps. A `*` in provider or name stands
+for any text. A probe may have many places, each with its arguments elsewhere: each place is a site.
 """
 
 from __future__ import annotations
