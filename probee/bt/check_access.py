@@ -8,6 +8,7 @@ from ..ctype.types import CHAR, INT8, UINT64, VOID, Array, CType, Enum, Ptr, Str
 from ..funcs import find
 from ..spec.values import Aggregate, Str, Tuple
 from . import tree
+from .check_comptime import note_field, pass_over
 from .constants import number_of
 from .members import as_pointer, find_field, find_member
 from .names import did_you_mean
@@ -22,8 +23,8 @@ from .types import (
     reads_as,
     resolve,
 )
-from .walk import ends
-from .written import written_type
+from .walk import ends, walk
+from .written import asked_type, written_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def check_field(c: Checker, expr: tree.FieldAccess) -> CType | None:
             hint = did_you_mean(expr.name, type.names)
             c.error(f"Record does not contain a field named '{expr.name}'", expr.span, hint)
             return None
+        note_field(c, expr)
         return find_field(type, expr.name)[1]
     if not isinstance(type, Struct):
         c.error(f"Can not access field '{expr.name}' on expression of type '{describe(type)}'", expr.span)
@@ -166,11 +168,18 @@ def check_items(c: Checker, items: tuple[tree.Expr, ...], whole: str) -> tuple[C
 
 def type_named(c: Checker, of: tree.Expr | tree.TypeName) -> CType | None:
     """The type that `sizeof` and the like are asked about, which is not computed."""
+    _refuse_assignments(c, of)
     if isinstance(of, tree.TypeName):
         return written_type(c, of)
     if isinstance(of, tree.Identifier) and find(of.name) is None:
         return c.ctypes.find_type(of.name) or c.type_of(of)
-    return c.type_of(of)
+    return asked_type(c, of)
+
+
+def _refuse_assignments(c: Checker, of: tree.Expr | tree.TypeName) -> None:
+    for node in walk(of):
+        if isinstance(node, tree.Assign) and isinstance(node.target, tree.MapAccess):
+            c.error("Map assignments not allowed inside of sizeof", node.span)
 
 
 def check_sizeof(c: Checker, expr: tree.SizeOf) -> CType | None:
@@ -209,19 +218,6 @@ def check_offsetof(c: Checker, expr: tree.OffsetOf) -> CType | None:
     return UINT64
 
 
-def check_comptime(c: Checker, expr: tree.Comptime) -> CType | None:
-    """`comptime expression`"""
-    type = c.type_of(expr.operand)
-    number = number_of(c, expr.operand)
-    if type is None:
-        return None
-    if number is None:
-        c.error("Unable to evaluate expression at compile time.", expr.span)
-        return None
-    c.checked.numbers[expr] = number
-    return literal_type(number) if is_integer(type) and number >= 0 else type
-
-
 # ---- blocks
 
 
@@ -238,7 +234,11 @@ def check_if(c: Checker, expr: tree.IfExpr) -> CType | None:
     """`if condition { a } else { b }`"""
     check_condition(c, expr.condition)
     known = c.checked.known(expr.condition)
+    if known is None and isinstance(expr.condition, tree.Comptime):
+        pass_over(c, (expr.then, expr.otherwise))
+        return None
     if known is not None:
+        pass_over(c, expr.otherwise if known else expr.then)
         return c.type_of(expr.then if known else expr.otherwise)
     return check_choice(c, expr, c.type_of(expr.then), expr.then, c.type_of(expr.otherwise), expr.otherwise)
 

@@ -9,7 +9,6 @@ from . import tree
 from .check_access import (
     check_block,
     check_choice,
-    check_comptime,
     check_field,
     check_if,
     check_index,
@@ -22,6 +21,7 @@ from .check_access import (
     reached,
 )
 from .check_call import check_call
+from .check_comptime import check_comptime, check_typeinfo, same_texts
 from .check_convert import check_conversion
 from .check_functions import check_inlined
 from .constants import number_of, parameter_text
@@ -59,11 +59,7 @@ if TYPE_CHECKING:
 
 def type_of(c: Checker, expr: tree.Expr) -> CType | None:
     """The type of `expr`, which is put down; None where it is not known (yet), or wrong."""
-    find = _EXPRESSIONS.get(expr.__class__)
-    if find is None:
-        c.error(f"{_SPELLING.get(expr.__class__, 'this expression')} is not supported yet", expr.span)
-        return None
-    type: CType | None = find(c, expr)
+    type = _EXPRESSIONS[expr.__class__](c, expr)
     if type is not None:
         c.types[expr] = type
     return type
@@ -213,6 +209,9 @@ def _binary(c: Checker, expr: tree.Binary) -> CType | None:
 def type_binary(c: Checker, node: tree.Node, op: str, left: tree.Expr, right: tree.Expr) -> CType | None:
     """The type of `left op right`, which `node` stands for."""
     one, other = type_of(c, left), type_of(c, right)
+    known = same_texts(c, op, left, right)
+    if known is not None:
+        c.checked.numbers[node] = known
     if one is None or other is None:
         return BOOL if op in COMPARISONS or op in LOGICAL else None
     if isinstance(resolve(one), Ptr) or isinstance(resolve(other), Ptr):
@@ -423,8 +422,5 @@ _EXPRESSIONS: dict[type, Callable[[Checker, Any], CType | None]] = {
     tree.BlockExpr: check_block,
     tree.IfExpr: check_if,
     Inlined: check_inlined,
-}
-
-_SPELLING: dict[type, str] = {
-    tree.TypeInfo: "typeinfo",
+    tree.TypeInfo: check_typeinfo,
 }

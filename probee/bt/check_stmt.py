@@ -8,6 +8,7 @@ from ..funcs.func import Aggregation
 from ..spec.values import Aggregate
 from . import tree
 from .check_call import check_call
+from .check_comptime import pass_over
 from .check_expr import check_increment, type_binary, type_of
 from .check_functions import check_return
 from .check_loops import check_map_loop, check_range, check_unroll, check_while
@@ -77,7 +78,11 @@ def _if(c: Checker, statement: tree.If) -> None:
     while True:
         check_predicate(c, statement.condition)
         known = c.checked.known(statement.condition)
+        if known is None and isinstance(statement.condition, tree.Comptime):
+            pass_over(c, (statement.then, statement.otherwise))
+            return
         if known is not None:
+            pass_over(c, statement.otherwise if known else statement.then)
             _scoped(c, statement.then if known else statement.otherwise)
             return
         _scoped(c, statement.then)

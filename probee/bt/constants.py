@@ -45,6 +45,8 @@ def number_of(c: Checker, expr: object) -> int | None:
         value = number_of(c, expr.operand)
         return None if value is None else int(not value)
     if isinstance(expr, tree.Binary):
+        if expr in c.checked.numbers:
+            return c.checked.numbers[expr]
         left, right = number_of(c, expr.left), number_of(c, expr.right)
         return None if left is None or right is None else _combine(expr.op, left, right)
     if isinstance(expr, (tree.SizeOf, tree.OffsetOf, tree.Comptime, tree.Call, tree.FieldAccess)):

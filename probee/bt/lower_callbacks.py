@@ -67,16 +67,19 @@ def _known(s: Lowerer, bound: tree.Expr) -> int | None:
 
 
 def find_shared(s: Lowerer, body: tuple[tree.Stmt, ...]) -> list[Local]:
-    """The variables of a program that callbacks use and did not make."""
+    """The variables of a program that callbacks use and did not make, and those that pointers lead to."""
     found: dict[Local, None] = {}
     for node in walk(body):
+        local = s.checked.locals.get(node)
+        if local is not None and local.addressed and local.type is not None:
+            found[local] = None
         if not is_called(s, node):
             continue
         outside = s.checked.outside.get(node, ())
         for part in walk(node):
-            local = s.checked.locals.get(part)
-            if local in outside and local.type is not None:
-                found[local] = None
+            used = s.checked.locals.get(part)
+            if used in outside and used.type is not None:
+                found[used] = None
     return list(found)
 
 

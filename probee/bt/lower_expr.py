@@ -9,6 +9,7 @@ from ..funcs.emit import ROOM, Place, in_memory, in_register
 from ..ir.types import BOOL, S64, U64, IntType, int_type
 from ..spec.values import Str
 from . import tree
+from ..funcs.stored import Home
 from .lower_access import lower_access, memory_of, move_pointer, step_of
 from .lower_arith import combine
 from .lower_copy import equal_values
@@ -72,13 +73,21 @@ def _call(s: Lowerer, expr: tree.Call | tree.Identifier) -> Value:
         return s.b.const(s.checked.numbers[expr], in_register(s.expect(expr)))
     function, site = s.checked.calls[expr]
     value = function.lower(site, s)
-    return value if value is not None else s.b.const(0, U64)
+    if value is None:
+        return s.b.const(0, U64)
+    type = s.types.get(expr)
+    if type is None or in_memory(type) or not isinstance(value.type, IntType):
+        return value
+    # Of a register only as much is meant as the type has.
+    return value if value.type.bits <= in_register(type).bits else s.b.ext(value, in_register(type))
 
 
 def _unary(s: Lowerer, expr: tree.Unary) -> Value:
     b = s.b
     if expr.op == "*":
         return lower_access(s, expr)
+    if expr.op == "&":
+        return _address(s, expr.operand)
     operand = lower_value(s, expr.operand)
     type = in_register(s.expect(expr))
     if expr.op == "!":
@@ -86,6 +95,18 @@ def _unary(s: Lowerer, expr: tree.Unary) -> Value:
     if expr.op == "-":
         return b.neg(b.ext(operand, type))
     return b.op("xor", b.ext(operand, type), -1)
+
+
+def _address(s: Lowerer, target: tree.Expr) -> Value:
+    """Where a variable is kept: a local one in shared memory; of a map with keys, the map itself."""
+    if isinstance(target, tree.MapAccess):
+        stored = s.unit.variables[target.name]
+        if stored.home is Home.CELL:
+            return s.b.cast(s.cell(stored), U64)
+        if stored.home is Home.SLOT:
+            return s.b.cast(s.cpu_slot(stored), U64)
+        return s.b.cast(s.b.map(stored.map), U64)
+    return s.b.cast(s.memory_of(s.checked.locals[target]), U64)
 
 
 def _increment(s: Lowerer, expr: tree.Increment) -> Value:
@@ -191,6 +212,8 @@ def _known(s: Lowerer, expr: tree.SizeOf | tree.OffsetOf | tree.Comptime) -> Val
 
 def _cast(s: Lowerer, expr: tree.Cast) -> Value:
     source = s.expect(expr.operand)
+    if isinstance(source, Str):
+        return _cast_text(s, expr, source)
     if in_memory(source):
         memory = s.b.slot(align_up(source.size + ROOM, 8))
         s.into(expr.operand, Place(memory, 0, source))
@@ -203,6 +226,16 @@ def _cast(s: Lowerer, expr: tree.Cast) -> Value:
         # An address is made of a number's own bytes: of -1, an int8, comes 0xff.
         value = s.b.ext(value, int_type(in_register(source).bits // 8, False))
     return s.b.ext(value, in_register(type))
+
+
+def _cast_text(s: Lowerer, expr: tree.Cast, source: Str) -> Value:
+    """Text as a truth, which is whether it is empty, or as a pointer to it."""
+    b = s.b
+    memory = b.shared(b.take_shared(source.size + ROOM))
+    s.into(expr.operand, Place(memory, 0, source))
+    if isinstance(resolve(s.expect(expr)), Ptr):
+        return b.cast(memory, U64)
+    return b.compare("ne", b.load(memory, int_type(1, False)), 0)
 
 
 _EXPRESSIONS: dict[type, Callable[[Lowerer, Any], Value]] = {

@@ -128,6 +128,14 @@ def fill_items(
         lower_into(s, item, Place(place.pointer, place.offset + offset, own, place.clean))
 
 
+def _type_info(s: Lowerer, expr: tree.TypeInfo, place: Place) -> None:
+    assert isinstance(place.type, Tuple)
+    s.b.zero(place.pointer, place.type.size, place.offset)
+    (_, *placed), texts = placed_items(place.type, place.type.names), s.checked.infos[expr]
+    for (offset, own), text in zip(placed, texts, strict=True):
+        store_text(s.b, Place(place.pointer, place.offset + offset, own, place.clean), text)
+
+
 def _has_gaps(type: Tuple) -> bool:
     return sum(item.size for item in type.items) != type.size or any(
         isinstance(item, Tuple) and _has_gaps(item) for item in type.items
@@ -170,6 +178,7 @@ _INTO: dict[type, Callable[[Lowerer, Any, Place], None]] = {
     tree.BlockExpr: _block,
     tree.IfExpr: _if,
     Inlined: inlined_into,
+    tree.TypeInfo: _type_info,
 }
 
 

@@ -86,6 +86,7 @@ class Checked:
         self.calls: dict[tree.Node, tuple[Func, CallSite]] = {}
         self.numbers: dict[tree.Node, int] = {}
         self.texts: dict[tree.Node, bytes] = {}
+        self.infos: dict[tree.Node, tuple[bytes, bytes]] = {}  # of typeinfo: the kind of type, the whole type
         self.spaces: dict[tree.Node, str] = {}  # where what was read from memory lies
         self.names: dict[tree.Probe, set[str]] = {}
         self.outside: dict[tree.Node, frozenset[Local]] = {}  # of loops: the variables that are seen at them

@@ -32,7 +32,7 @@ def written_type(c: Checker, name: tree.TypeName) -> CType | None:
 def _base_type(c: Checker, name: tree.TypeName) -> CType | None:
     if name.typeof is not None:
         of = name.typeof
-        found = written_type(c, of) if isinstance(of, tree.TypeName) else c.type_of(of)
+        found = written_type(c, of) if isinstance(of, tree.TypeName) else asked_type(c, of)
         return settle(found) if found is not None else None
     if name.base == "string":
         return Str(name.length if name.length is not None else c.max_strlen)
@@ -42,4 +42,16 @@ def _base_type(c: Checker, name: tree.TypeName) -> CType | None:
     if found is None:
         hint = did_you_mean(name.base, _TYPES) or c.ctypes.missing
         c.error(f'Cannot resolve unknown type "{name.base}"', name.span, hint)
+    return found
+
+
+def asked_type(c: Checker, of: tree.Expr) -> CType | None:
+    """The type of an expression that is only asked about; of a map with keys, that of the keys."""
+    c.asked += 1
+    info = c.maps.get(of.name) if isinstance(of, tree.MapAccess) and not of.keys else None
+    if isinstance(of, tree.MapAccess) and not of.keys and (info is None or info.keyed is not False):
+        found = info.key if info is not None else None
+    else:
+        found = c.type_of(of)
+    c.asked -= 1
     return found
