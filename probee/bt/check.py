@@ -17,10 +17,11 @@ from .cdefs import CTypes
 from .check_comptime import check_lock
 from .check_convert import check_conversion
 from .check_expr import type_of
+from .check_functions import check_unused
 from .check_stmt import check_body, check_predicate
 from .given import check_given, find_option
 from .names import DECLARATION, Action, Checked, Local, MapInfo, did_you_mean, shown
-from .types import describe, merge, reads_as, settle
+from .types import describe, literal_type, merge, reads_as, settle
 from .walk import MAX_DEPTH, find_too_deep
 
 TYPE_CHECKING = False
@@ -116,6 +117,10 @@ class Checker:
             self.diagnostics = []
             for action in self.checked.actions:
                 self._check_action(action)
+            for function in self.checked.script.functions:
+                check_unused(self, function)
+                self._check_assigned()
+            self._default_maps()
             if not self.changed and (self.deciding or not self.waiting):
                 break
             self.deciding = not self.changed
@@ -138,6 +143,15 @@ class Checker:
             info = self.maps.setdefault(decl.name, MapInfo(decl.name, decl.span))
             entries = decl.max_entries.value if isinstance(decl.max_entries, tree.Integer) else 0
             info.declared = Declared(decl.kind, entries)
+
+    def _default_maps(self) -> None:
+        """Maps that are read and never written are 0, once it is sure that nothing else says what they are."""
+        if self.changed:
+            return
+        for info in self.maps.values():
+            if info.value is None and info.read and not info.tried:
+                info.value = literal_type(0)
+                self.changed = True
 
     def _check_action(self, action: Action) -> None:
         self.action = action

@@ -173,9 +173,12 @@ def _variable(c: Checker, found: Func, param: Param, node: tree.Expr, *, alone: 
     """An argument that is a map; None, with an error unless any value would do, where it is none."""
     whole = isinstance(node, tree.MapAccess) and not node.keys
     if isinstance(node, tree.MapAccess) and (whole or param.kind == "entry"):
+        if not whole:
+            info = c.use_key(node)
+            info.read = True
         info = c.maps.get(node.name)
         if info is None or info.value is None:
-            if info is None or not info.tried:
+            if (info is None or not info.tried) and whole:
                 c.error(f"Undefined map: {node.name}", node.span, c.near_map(node.name))
             return None if param.kind != "print" else Arg(node, node.span, VOID, variable=node.name)
         if not whole or (param.kind == "entry" and alone):

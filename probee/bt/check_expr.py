@@ -85,7 +85,7 @@ def _positional(c: Checker, expr: tree.Positional) -> CType:
         c.checked.texts[expr] = text
         return Str(len(text) + 1)
     if expr.number > len(c.params):
-        c.warn(f"Positional parameter ${expr.number} is empty or not provided.", expr.span)
+        c.warn(f"Positional parameter ${expr.number} is empty or not provided. ", expr.span)
     c.checked.numbers[expr] = number
     return UINT64 if expr.number == 0 else literal_type(number)
 
@@ -99,14 +99,15 @@ def _variable(c: Checker, expr: tree.Variable) -> CType | None:
         return None
     c.checked.locals[expr] = local
     if not local.assigned and not c.asked:
-        c.warn(f"Variable used before it was assigned: {expr.name}", expr.span)
+        c.warn(f"Variable used before it was assigned: {shown(expr.name)}", expr.span)
+    if local.type is None:
+        c.error("Could not resolve the type of this variable", expr.span)
     return local.type
 
 
 def _map(c: Checker, expr: tree.MapAccess) -> CType | None:
     info = c.use_key(expr)
-    if info.value is None and not info.tried:
-        c.error(f"Undefined map: {expr.name}", expr.span, c.near_map(expr.name))
+    info.read = True
     return info.value
 
 

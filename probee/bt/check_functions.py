@@ -4,26 +4,58 @@ from __future__ import annotations
 
 from ..ctype.types import VOID, CType, Void
 from . import tree
-from .constants import number_of
+from .check_convert import check_conversion
 from .macros import Inlined
-from .types import describe, holds, merge, reads_as
+from .names import PARAMETER
+from .types import describe, reads_as
 from .written import written_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..base.source import Span
     from .check import Checker
 
 
 def check_inlined(c: Checker, expr: Inlined) -> CType | None:
     """A call. Nothing of the loops around it is seen inside."""
     loops, c.loops = c.loops, 0
-    c.inlined.append(expr)
-    c.scopes.append({})
-    c.body(expr.body)
-    c.scopes.pop()
-    c.inlined.pop()
+    _check_body(c, expr)
     c.loops = loops
     return _returned(c, expr)
+
+
+def check_unused(c: Checker, function: tree.Function) -> None:
+    """A function that nobody calls, of which every probe that might could be meant."""
+    c.action = None
+    c.scopes = [{}]
+    for parameter in function.parameters:
+        local = c.declare_local(parameter.name, parameter, PARAMETER)
+        if parameter.type is not None:
+            local.type, local.fixed, local.assigned = written_type(c, parameter.type), True, True
+    _check_body(c, Inlined(function.span, function.name, function.body, function.returns))
+
+
+def _check_body(c: Checker, call: Inlined) -> None:
+    c.inlined.append(call)
+    c.scopes.append({})
+    c.body(call.body)
+    c.scopes.pop()
+    c.inlined.pop()
+    wanted = _returned(c, call)
+    if wanted is not None and not isinstance(wanted, Void) and not _returns(call.body):
+        _refuse(c, call, wanted, VOID, call.span)
+
+
+def _returns(body: tuple[tree.Stmt, ...]) -> bool:
+    """True if a block always comes to a `return`."""
+    for statement in body:
+        if isinstance(statement, tree.Jump) and statement.kind == "return":
+            return True
+        if isinstance(statement, tree.If) and _returns(statement.then) and _returns(statement.otherwise):
+            return True
+        if isinstance(statement, tree.Block) and _returns(statement.body):
+            return True
+    return False
 
 
 def _returned(c: Checker, expr: Inlined) -> CType | None:
@@ -33,18 +65,19 @@ def _returned(c: Checker, expr: Inlined) -> CType | None:
 def check_return(c: Checker, statement: tree.Jump, call: Inlined) -> None:
     """`return`, `return value`"""
     wanted = _returned(c, call)
-    type = c.type_of(statement.value) if statement.value is not None else VOID
+    value = statement.value
+    type = c.type_of(value) if value is not None else VOID
     if wanted is None or type is None:
         return
     type = reads_as(type) or type
-    if isinstance(wanted, Void) or isinstance(type, Void):
+    if isinstance(wanted, Void) or isinstance(type, Void) or value is None:
         fits = wanted == type
     else:
-        merged = merge(wanted, type)
-        number = number_of(c, statement.value)
-        fits = merged is not None and (merged.size <= wanted.size or holds(wanted, number))
+        fits = check_conversion(c, value, type, wanted)
     if not fits:
-        c.error(
-            f"Function {call.name} is of type {describe(wanted)}, cannot return {describe(type)}",
-            statement.span,
-        )
+        _refuse(c, call, wanted, type, statement.span)
+
+
+def _refuse(c: Checker, call: Inlined, wanted: CType, type: CType, span: Span) -> None:
+    message = f"Function {call.name} is of type {describe(wanted)}, cannot return {describe(type)}"
+    c.error(message, span)

@@ -44,15 +44,17 @@ class Inlined(tree.Expr):
 
 
 def expand_macros(script: tree.Script) -> tree.Script:
-    """`script` with the calls of its macros and functions expanded. Raises SourceError with everything that
-    is wrong."""
+    """`script` with the calls of its macros and functions expanded, and of the functions only those that
+    nobody calls. Raises SourceError with everything that is wrong."""
     if not script.macros and not script.functions:
         return script
     expansion = _Expansion(script)
     probes = tuple([expansion.outside().visit(probe) for probe in script.probes])
+    unused = [function for name, function in expansion.functions.items() if name not in expansion.inlined]
+    functions = tuple([expansion.outside().visit(function) for function in unused])
     if expansion.diagnostics:
         raise SourceError(list(dict.fromkeys(expansion.diagnostics)))
-    return replace(script, macros=(), functions=(), probes=probes)
+    return replace(script, macros=(), functions=functions, probes=probes)
 
 
 class _Expansion:
@@ -63,6 +65,7 @@ class _Expansion:
         self.functions: dict[str, tree.Function] = {}
         self.diagnostics: list[Diagnostic] = []
         self.calls = 0
+        self.inlined: set[str] = set()
         for macro in script.macros:
             self._define(macro)
         for function in script.functions:
@@ -275,6 +278,7 @@ class _Copier:
 
     def inline(self, function: tree.Function, args: tuple[Argument, ...], span: Span) -> Any:
         """The body of a function, with its parameters set to `args`."""
+        self.expansion.inlined.add(function.name)
         if self.recurses(function, "function", span):
             return None
         wanted = len(function.parameters)

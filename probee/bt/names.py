@@ -47,7 +47,7 @@ class Local:
 class MapInfo:
     """One `@name`. `keyed` is None while no use has told; `value` is None while nothing was written."""
 
-    __slots__ = ("name", "span", "key", "value", "keyed", "declared", "tried")
+    __slots__ = ("name", "span", "key", "value", "keyed", "declared", "tried", "read")
 
     def __init__(self, name: str, span: Span) -> None:
         self.name = name
@@ -56,6 +56,7 @@ class MapInfo:
         self.value: CType | None = None
         self.keyed: bool | None = None
         self.declared: Declared | None = None
+        self.read = False  # somewhere its value is wanted
         self.tried = False  # a write of something wrong: that it is never written is not to be said too
 
 

@@ -54,12 +54,13 @@ class Case(NamedTuple):
 def read_cases(folder: Path, file: str) -> list[Case]:
     """The cases of `file`.cpp in bpftrace's folder of tests."""
     tokens = list(_tokens((folder / f"{file}.cpp").read_text()))
-    texts = _constants(tokens)
+    texts: dict[str, str] = {}
     cases: list[Case] = []
     name, counts, params = "", dict[str, int](), list[str]()
     for at, (kind, word) in enumerate(tokens):
         if kind != "word":
             continue
+        _note_constant(tokens, at, texts)
         if word in ("TEST", "TEST_F", "TEST_P") and tokens[at + 1][1] == "(":
             name, params = tokens[at + 4][1], []
         elif word == "add_param" or word.endswith("::add_param"):
@@ -99,19 +100,15 @@ def _unescape(match: re.Match[str]) -> str:
     return _ESCAPES.get(letter, letter)
 
 
-def _constants(tokens: list[Token]) -> dict[str, str]:
-    """Texts with a name: `std::string name = "…"`. The last wins, as tests use them near by."""
-    found: dict[str, str] = {}
-    for at, (kind, word) in enumerate(tokens):
-        if kind == "word" and at + 2 < len(tokens) and tokens[at + 1][1] in "=({":
-            value = at + 2
-            text = ""
-            while tokens[value][0] == "text":
-                text += tokens[value][1]
-                value += 1
-            if value > at + 2 and tokens[value][1] in ";)}":
-                found.setdefault(word, text)
-    return found
+def _note_constant(tokens: list[Token], at: int, texts: dict[str, str]) -> None:
+    """Put down a text that has a name: `std::string name = "…"`, up to where the name has another."""
+    if at + 2 >= len(tokens) or tokens[at + 1][1] not in ("=", "(", "{"):
+        return
+    value = at + 2
+    while tokens[value][0] == "text":
+        value += 1
+    if value > at + 2 and tokens[value][1] in (";", ")", "}"):
+        texts[tokens[at][1]] = "".join([text for _, text in tokens[at + 2 : value]])
 
 
 def _arguments(tokens: list[Token], at: int) -> list[list[Token]]:

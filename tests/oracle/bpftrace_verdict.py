@@ -24,9 +24,14 @@ if TYPE_CHECKING:
 
 _FEATURES = frozenset(
     ("atomics_fetch", "large_keys", "map_lookup_percpu_elem", "ktime_get_tai_ns", "kprobe_multi", "may_goto")
+    + ("for_each_map_elem", "bpf_loop")
 )
 _BASE = 0x401000
-_SYMBOLS = ("f", "first_open", "main", "readline", "second_open", "cpp_mangled", "_Z11cpp_mangledi")
+_SYMBOLS = ("f", "first_open", "main", "readline", "second_open", "cpp_mangled", "_Z11cpp_mangledi") + (
+    "glob_asciirange",
+    "github.com/golang/glog.severityName",
+    *[f"12345_{size}" for size in (1, 2, 4, 8, 5, 33)],
+)
 
 
 class _Files(FakeFiles):
