@@ -198,7 +198,11 @@ def _share(checked: Checked, probe: tree.Probe, sites: tuple[Site, ...]) -> list
     arguments = any(name[:3] == "arg" and name[3:].isdigit() for name in used)
     groups: dict[tuple[object, ...], list[Site]] = {}
     for site in sites:
-        known = (site.probe if names else "", site.arguments if arguments else None)
+        known = (
+            site.probe if names else "",
+            site.arguments if arguments else None,
+            site.goroutine if "goid" in used else None,
+        )
         groups.setdefault(known, []).append(site)
     return [tuple(group) for group in groups.values()]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..base.errors import SourceError, TargetError
+from ..base.errors import FormatError, SourceError, TargetError
 from ..base.record import replace
 from ..base.source import Diagnostic
 from ..probes import find, find_near, is_later, names
@@ -26,13 +26,19 @@ if TYPE_CHECKING:
 
 
 def resolve_points(
-    script: tree.Script, target: Target, pid: int, missing: str = "error", wanted: str = ""
+    script: tree.Script,
+    target: Target,
+    pid: int,
+    missing: str = "error",
+    wanted: str = "",
+    *,
+    unsafe: bool = False,
 ) -> tuple[list[Action], list[Fault], list[Diagnostic]]:
     """The probes with the places that they attach to, what is wrong with attach points, and warnings.
 
     `missing` says what becomes of an attach point that nothing matches ("error", "warn", "ignore"): where it
     is no error the point is left out, and a probe that has none left as well. `wanted` is a regular
-    expression: of probes that are attached, only places in whose name it is found.
+    expression: of probes that are attached, only places in whose name it is found. `unsafe`: as of `Point`.
     """
     actions: list[Action] = []
     warnings: list[Diagnostic] = []
@@ -42,10 +48,12 @@ def resolve_points(
         places: list[tuple[Site, ...]] = []
         left: list[tree.AttachPoint] = []
         for written in probe.points:
-            point = Point(written.provider, written.args, written.text, written.span)
+            point = Point(written.provider, written.args, written.text, written.span, unsafe)
             try:
                 provider = _find_provider(point)
                 sites = _choose(provider.expand(point, target, pid), wanted)
+                if _names_args(probe):
+                    sites = tuple([_with_args(site, provider, point) for site in sites])
             except (SourceError, TargetError) as fault:
                 if missing == "error" or isinstance(fault, SourceError):
                     faults.append(fault)
@@ -53,6 +61,8 @@ def resolve_points(
                     warnings.append(_skipped(point, fault))
                 continue
             if sites:
+                told = dict.fromkeys([site.warning for site in sites if site.warning])
+                warnings += [Diagnostic("WARNING", warning, written.span) for warning in told]
                 left.append(written)
                 providers.append(provider)
                 places.append(sites)
@@ -128,6 +138,16 @@ def _split(probe: tree.Probe, providers: list[Provider], places: list[tuple[Site
         part = replace(copy_tree(probe) if number else probe, points=points)
         parts.append(Action(part, tuple([providers[i] for i in kept]), tuple([sites[i] for i in kept])))
     return parts
+
+
+def _with_args(site: Site, provider: Provider, point: Point) -> Site:
+    """`site` with the record that args is there, of those whose debug information tells it."""
+    if site.traced is None or provider.returns:
+        return site
+    try:
+        return replace(site, context=site.traced.context)
+    except (FormatError, TargetError) as error:
+        raise TargetError(error.message, span=point.span, hint=error.hint) from None
 
 
 def _names_args(probe: tree.Probe) -> bool:

@@ -66,8 +66,10 @@ def resolve(type: CType) -> CType:
 
 
 def element_of(type: CType) -> CType:
-    """What a field or an element of `type` is as a value: an array of char is text."""
+    """What a field or an element of `type` is as a value: an array of char is text, 128 bits are two words."""
     bare = resolve(type)
+    if isinstance(bare, Int) and bare.bytes > 8:
+        return Array(UINT64, bare.bytes // 8)
     if isinstance(bare, Array) and bare.count:
         of = resolve(bare.of)
         if isinstance(of, Int) and of.bytes == 1 and of.name == "char":

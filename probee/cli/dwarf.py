@@ -9,7 +9,9 @@ from ..dwarf.expr import render_location
 from ..dwarf.registers import register_names
 from ..dwarf.search import find_functions
 from ..elf.resolve import resolve_symbol
-from .binary import Binary, find_binary, open_files
+from ..probes.binary import Binary
+from ..session import open_files
+from .binary import find_binary
 from .files import parse_words
 
 TYPE_CHECKING = False

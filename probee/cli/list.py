@@ -11,9 +11,9 @@ from ..base.registry import near_misses
 from ..probes.glob import compile_glob
 from ..probes.perf import ALIASES, HARDWARE, SOFTWARE
 from ..probes.special import SIGNALS
-from .binary import open_files
+from ..session import open_files
 from .files import parse_words
-from .list_kernel import list_kernel
+from .list_kernel import list_kernel, list_types
 from .list_user import is_scoped, list_functions, list_usdt
 from .listing import Entry, Query
 from .options import parse_pid
@@ -35,6 +35,7 @@ Lists the probes that match; all that need no file without a PATTERN. `*` stands
     uprobe:/usr/bin/app:main    uprobe:libc:mem*    uretprobe:/usr/lib/libz*:*
     uprobe:/usr/bin/app:cpp:ns::*    uprobe:/usr/bin/app:rust:*::new
     usdt:/usr/bin/app:*    usdt:/usr/bin/app:provider:name
+    'struct task_struct'   (a type of the kernel; with its members by -v)
 
 -p PID: of the files whose code that process maps (usdt:* or uprobe:libc:*).
 -v: with parameters and their types, from debug information; arguments of USDT probes as they are encoded.
@@ -62,6 +63,7 @@ FIXED: dict[str, tuple[str, ...]] = {
 
 LISTERS: dict[str, Callable[[Query], Iterator[Entry]]] = {
     **dict.fromkeys(("kprobe", "kretprobe", "tracepoint", "rawtracepoint"), list_kernel),
+    **dict.fromkeys(("fentry", "fexit", "iter"), list_kernel),
     **dict.fromkeys(("uprobe", "uretprobe"), list_functions),
     "usdt": list_usdt,
 }
@@ -73,14 +75,17 @@ KINDS = (*FIXED, *LISTERS)
 
 _SHORT = {
     "i": "interval", "p": "profile", "s": "software", "h": "hardware",
+    "f": "fentry", "fr": "fexit", "it": "iter", "kfunc": "fentry", "kretfunc": "fexit",
     "k": "kprobe", "kr": "kretprobe", "t": "tracepoint", "rt": "rawtracepoint", "u": "uprobe",
     "ur": "uretprobe", "U": "usdt",
 }  # fmt: skip
 _COMMA = re.compile(r",(?![^(<]*[)>])")
 """Between patterns; those between parameters of a C++ function are part of its name."""
 
-_RETURNS = frozenset({"kretprobe", "uretprobe"})
-"""A wildcard for the kind leaves them out: they would say all again that kprobe and uprobe say."""
+_RETURNS = frozenset({"kretprobe", "uretprobe", "fexit"})
+"""A wildcard for the kind leaves them out: they would say all again that kprobe, uprobe and fentry say."""
+
+_TYPE = re.compile(r"(struct|union|enum)\s+\S")
 
 
 def main(arguments: list[str]) -> int:
@@ -98,12 +103,21 @@ def split_patterns(words: Sequence[str]) -> list[str]:
     return [part.strip() for word in words or ("*",) for part in _COMMA.split(word)]
 
 
-def list_program(source: Source, params: tuple[str, ...], pid: int = 0, *, verbose: bool = False) -> int:
+def list_program(
+    source: Source,
+    params: tuple[str, ...],
+    pid: int = 0,
+    *,
+    verbose: bool = False,
+    debug_roots: tuple[str, ...] = (),
+    lenient: bool = False,
+) -> int:
     """Print the probes of a script, wildcards expanded; the exit status. Raises ProbeeError."""
     from ..bt.parser import parse
 
     points = [point for probe in parse(source, params).probes for point in probe.points]
-    return list_probes([_pattern_of(point) for point in points], pid, verbose=verbose)
+    patterns = [_pattern_of(point) for point in points]
+    return list_probes(patterns, pid, verbose=verbose, debug_roots=debug_roots, lenient=lenient)
 
 
 def _pattern_of(point: AttachPoint) -> str:
@@ -112,20 +126,34 @@ def _pattern_of(point: AttachPoint) -> str:
     return f"{kind}:{point.args[0]}" if kind in FIXED and kind != "self" and point.args else point.text
 
 
-def list_probes(patterns: Sequence[str], pid: int = 0, *, verbose: bool = False) -> int:
-    """Print the probes that match each of `patterns`; the exit status.
+def list_probes(
+    patterns: Sequence[str],
+    pid: int = 0,
+    *,
+    verbose: bool = False,
+    debug_roots: tuple[str, ...] = (),
+    lenient: bool = False,
+) -> int:
+    """Print the probes that match each of `patterns`; the exit status. `lenient`: nothing is no error.
 
+    A pattern may also name types of the kernel (`struct file`), which are shown whole when `verbose`.
     Raises ProbeeError for the first pattern that nothing matches, after those before it were listed.
     """
     if pid and not os.path.isdir(f"/proc/{pid}"):
         raise TargetError(f"no process has the id {pid}")
-    files, told = open_files(), set[str]()
+    files, told = open_files(debug_roots), set[str]()
     for pattern in patterns:
         lines = []
-        for entry in _sorted(_match(Query("", pattern, pid, verbose, False, files, told))):
+        if _TYPE.match(pattern):
+            found = list_types(pattern, verbose=verbose)
+        else:
+            found = _match(Query("", pattern, pid, verbose, False, files, told))
+        for entry in _sorted(found):
             lines += [entry.text, *[f"    {detail}" for detail in entry.details]]
         if not lines:
             if not _is_file_name(pattern):
+                if lenient:
+                    continue
                 raise _nothing(pattern)
             sys.stderr.write(
                 f"WARNING: It appears that '{pattern}' is a filename but the file does not exist."

@@ -9,8 +9,9 @@ import sys
 
 from ..base.errors import TargetError
 from ..elf.resolve import resolve_symbol
+from ..probes.binary import Binary
 from ..probes.glob import compile_glob
-from .binary import Binary, find_binary
+from .binary import find_binary
 from .listing import Entry
 
 TYPE_CHECKING = False

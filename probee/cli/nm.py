@@ -8,7 +8,9 @@ from ..base.errors import TargetError, UsageError
 from ..base.registry import near_misses
 from ..elf.consts import EM, ET, STB, STT, name_of
 from ..probes.glob import compile_glob
-from .binary import Binary, find_binary, open_files
+from ..probes.binary import Binary
+from ..session import open_files
+from .binary import find_binary
 from .files import parse_words
 
 TYPE_CHECKING = False

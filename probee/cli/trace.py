@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..spec.bundle import Bundle, Compiled
     from ..spec.target import Target
     from ..symbols.live import LiveSymbols
+    from .live import Stop
 
     Script = tuple[Source, tuple[str, ...]]
 
@@ -51,7 +52,13 @@ def run(options: Options) -> int:
         from .list import list_probes, split_patterns
 
         patterns = split_patterns(options.words)
-        return list_probes(patterns, options.pid, verbose=options.verbose, debug_roots=options.debug_roots)
+        return list_probes(
+            patterns,
+            options.pid,
+            verbose=options.verbose,
+            debug_roots=options.debug_roots,
+            lenient=options.compatible,
+        )
     script = _read_source(options)
     if options.mode == "format":
         from .fmt import print_formatted
@@ -60,7 +67,13 @@ def run(options: Options) -> int:
     if options.listing:
         from .list import list_program
 
-        return list_program(*script, options.pid, verbose=options.verbose, debug_roots=options.debug_roots)
+        return list_program(
+            *script,
+            options.pid,
+            verbose=options.verbose,
+            debug_roots=options.debug_roots,
+            lenient=options.compatible,
+        )
     if options.mode == "compiler-bench":
         from .stages import measure_compiler
 
@@ -133,7 +146,7 @@ def survey_asked(options: Options) -> Target:
 def _trace(script: Script, options: Options) -> int:
     target = survey_asked(options)
     _check_pid(options.pid, target)
-    from .live import Command, Run
+    from .live import Command, Run, Stop
 
     with _Files(options) as files, Command(options.command) as command:
         compiled = compile_asked(script, target, options, options.pid or command.pid)
@@ -154,7 +167,8 @@ def _trace(script: Script, options: Options) -> int:
         from ..session import Session, open_symbols
 
         symbols = open_symbols(bundle)
-        output = files.make_output(bundle, symbols)
+        stop = Stop()
+        output = files.make_output(bundle, symbols, stop)
         show_log = options.verbose or "verifier" in options.stages
         machine = LiveMachine(verbose=show_log)
         with Session(bundle, machine, output.form) as session:
@@ -167,7 +181,7 @@ def _trace(script: Script, options: Options) -> int:
                 from .trials import run_trials
 
                 return run_trials(session, output, files.out, options)
-            return Run(session, machine, output, options, command, symbols).run()
+            return Run(session, machine, output, options, command, symbols, stop).run()
 
 
 def _check_pid(pid: int, target: Target) -> None:
@@ -217,12 +231,13 @@ class _Files:
             self.out = Sink(fd, name, hold=hold)
         return self
 
-    def make_output(self, bundle: Bundle, symbols: Callable[[], LiveSymbols]) -> Output:
+    def make_output(self, bundle: Bundle, symbols: Callable[[], LiveSymbols], stop: Stop) -> Output:
         """The output that was asked for."""
         from .facts import make_context
 
         options = self._options
-        context = make_context(symbols, warnings=options.warnings, config=dict(bundle.config))
+        config = dict(bundle.config)
+        context = make_context(symbols, warnings=options.warnings, config=config, is_over=stop.asked)
         if options.format in ("json", "json-array"):
             from ..render.json import JsonOutput
 

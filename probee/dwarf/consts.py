@@ -81,6 +81,7 @@ class AT(IntEnum):
     UPPER_BOUND = 0x2F
     ABSTRACT_ORIGIN = 0x31
     ARTIFICIAL = 0x34
+    CALLING_CONVENTION = 0x36
     COUNT = 0x37
     DATA_MEMBER_LOCATION = 0x38
     DECL_FILE = 0x3A
@@ -199,3 +200,13 @@ class INL(IntEnum):
     INLINED = 1
     DECLARED_NOT_INLINED = 2
     DECLARED_INLINED = 3
+
+
+class CC(IntEnum):
+    """DW_CC: how a function is called, or a value of a class is passed."""
+
+    NORMAL = 1
+    PROGRAM = 2
+    NOCALL = 3
+    PASS_BY_REFERENCE = 4
+    PASS_BY_VALUE = 5

@@ -37,7 +37,9 @@ class Dwarf:
     """The DWARF of `elf`, which may be a separate debug file.
 
     `binary` is then the file it was taken from (for symbols), `alt` the file of `.gnu_debugaltlink` (dwz),
-    and `open_split(name, folder)` opens the `.dwo` file of a split unit, whose name is relative to `folder`.
+    and `open_split(name, folder)` opens the `.dwo` file of a split unit, whose name is relative to `folder`;
+    `package` is the `.dwp` that has split units of this file. `parts` are what a split unit has of the
+    sections of a package: offset and size.
     """
 
     def __init__(
@@ -48,10 +50,13 @@ class Dwarf:
         alt: Elf | None = None,
         open_split: OpenSplit | None = None,
         split: bool = False,
+        package: Elf | None = None,
+        parts: dict[str, tuple[int, int]] | None = None,
     ) -> None:
         self.elf, self.binary = elf, binary
         self.alt = Dwarf(alt) if alt is not None else None
         self._open_split = open_split
+        self._package, self._parts = package, parts or {}
         self._suffix = ".dwo" if split else ""
         self._sections: dict[str, DebugSection | None] = {}
         self._abbrev_tables: dict[tuple[int, Layout], AbbrevTable] = {}
@@ -68,7 +73,10 @@ class Dwarf:
     def find(self, name: str) -> DebugSection | None:
         """Section `name` (".debug_info"), or None."""
         if name not in self._sections:
-            self._sections[name] = find_debug_section(self.elf, name + self._suffix)
+            section = find_debug_section(self.elf, name + self._suffix)
+            if section is not None and name in self._parts:
+                section = section.part(*self._parts[name])
+            self._sections[name] = section
         return self._sections[name]
 
     def need(self, name: str) -> DebugSection:
@@ -164,18 +172,35 @@ class Dwarf:
 
     def _find_split(self, unit: Unit, name: str) -> Unit:
         folder = unit.root.find_string(AT.COMP_DIR) or ""
+        wanted = unit.id if unit.type == UT.SKELETON else unit.root.find_constant(AT.GNU_DWO_ID)
+        packed = self._open_packed(wanted)
+        if packed is not None:
+            return self._pick(packed, unit, wanted, name)
         elf = self._open_split(name, folder) if self._open_split is not None else None
         if elf is None:
             raise unit.error(f"expected split debug file {name!r} of folder {folder!r}, which isn't there")
         split = Dwarf(elf, alt=self.alt.elf if self.alt is not None else None, split=True)
-        wanted = unit.id if unit.type == UT.SKELETON else unit.root.find_constant(AT.GNU_DWO_ID)
+        return self._pick(split, unit, wanted, name)
+
+    def _open_packed(self, wanted: int | None) -> Dwarf | None:
+        """The part of the package that the unit with that id is."""
+        if self._package is None or wanted is None:
+            return None
+        from .package import find_parts
+
+        parts = find_parts(self._package, wanted)
+        alt = self.alt.elf if self.alt is not None else None
+        return Dwarf(self._package, alt=alt, split=True, parts=parts) if parts is not None else None
+
+    def _pick(self, split: Dwarf, unit: Unit, wanted: int | None, name: str) -> Unit:
+        """The unit of `split` that `unit` is the skeleton of."""
         for found in split.iter_units():
             if found.is_types:
                 continue
             if wanted in (found.id, found.root.find_constant(AT.GNU_DWO_ID)):
                 found.skeleton = unit
                 return found
-        raise unit.error(f"expected a unit with id {wanted or 0:#x} in {elf.path or name!r}")
+        raise unit.error(f"expected a unit with id {wanted or 0:#x} in {split.elf.path or name!r}")
 
     # What is kept here
 

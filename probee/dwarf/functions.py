@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .unit import Unit
 
 _MOST_HOPS = 8
+_MOST_NAMES = 64
 _PARAMETERS = frozenset({TAG.FORMAL_PARAMETER, TAG.UNSPECIFIED_PARAMETERS, TAG.GNU_FORMAL_PARAMETER_PACK})
 _INSTANCES = frozenset({TAG.INLINED_SUBROUTINE})
 _BLOCKS = frozenset({TAG.LEXICAL_BLOCK, TAG.TRY_BLOCK, TAG.CATCH_BLOCK})
@@ -47,6 +48,19 @@ def iter_hops(die: Die) -> Iterator[Die]:
 def _owner(die: Die, *names: int) -> Die | None:
     """The first entry, from `die` on, that has one of the attributes."""
     return next((hop for hop in iter_hops(die) if any(map(hop.has, names))), None)
+
+
+def find_bare_type(die: Die) -> Die | None:
+    """The type that DW_AT_type of `die` leads to, without qualifiers and typedefs; None for void."""
+    from .types import QUALIFIERS
+
+    named = QUALIFIERS | {TAG.TYPEDEF}
+    found = die.find_die(AT.TYPE)
+    for _ in range(_MOST_NAMES):
+        if found is None or found.tag not in named:
+            return found
+        found = found.find_die(AT.TYPE)
+    raise die.error(f"expected at most {_MOST_NAMES} names of a type")
 
 
 class Variable:
@@ -73,6 +87,12 @@ class Variable:
         """Its type, without qualifiers."""
         owner = _owner(self.declared, AT.TYPE) or self.declared
         return owner.unit.dwarf.types.type_of(owner)
+
+    @cached_property
+    def type_die(self) -> Die | None:
+        """The entry of its type, without qualifiers and typedefs; None for void."""
+        owner = _owner(self.declared, AT.TYPE) or self.declared
+        return find_bare_type(owner)
 
     @property
     def type_name(self) -> str:

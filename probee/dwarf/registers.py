@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..arch import find_by_elf_machine
 from ..elf.consts import EM
 
 TYPE_CHECKING = False
@@ -22,6 +23,13 @@ _NAMES: dict[int, dict[int, str]] = {
         **{_AARCH64_VECTORS + n: f"v{n}" for n in range(32)},
     },
 }
+
+
+def register_numbers(machine: int) -> dict[str, int]:
+    """The number in DWARF of each register of a CPU with tables, by the kernel's name of it."""
+    arch = find_by_elf_machine(machine)
+    found = {name: (arch.find_register(name), number) for number, name in _NAMES.get(machine, {}).items()}
+    return {register.name: number for register, number in found.values() if register is not None}
 
 
 def register_names(machine: int) -> RegisterName:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from ..ctype.types import Enum
 from .consts import AT, TAG
 from .functions import Function, iter_hops
 from .index import Mentions, iter_indexed_units
 from .lists import find_ranges
-from .scope import NAMED_SCOPES, qualified_name
+from .scope import NAMED_SCOPES, is_c, qualified_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..ctype.types import LazyStruct
+    from ..ctype.types import CType, LazyStruct
     from .die import Die
     from .file import Dwarf
     from .unit import Unit
@@ -27,10 +28,16 @@ _FUNCTIONS = frozenset({TAG.SUBPROGRAM})
 _FUNCTION_ENTRIES = frozenset({TAG.SUBPROGRAM, TAG.INLINED_SUBROUTINE})
 _NAMESPACES = frozenset({TAG.NAMESPACE, TAG.MODULE})
 _MANGLED = ("_Z", "_R")
-_STRUCTS = {
-    "struct": frozenset({TAG.STRUCTURE_TYPE, TAG.CLASS_TYPE}),
-    "class": frozenset({TAG.STRUCTURE_TYPE, TAG.CLASS_TYPE}),
+_STRUCT_ENTRIES = frozenset({TAG.STRUCTURE_TYPE, TAG.CLASS_TYPE})
+_ENUMS = frozenset({TAG.ENUMERATION_TYPE})
+_ENUMERATORS = frozenset({TAG.ENUMERATOR})
+_TAGGED = _STRUCT_ENTRIES | _ENUMS | {TAG.UNION_TYPE}
+_KINDS = {
+    "struct": _STRUCT_ENTRIES,
+    "class": _STRUCT_ENTRIES,
     "union": frozenset({TAG.UNION_TYPE}),
+    "enum": _ENUMS,
+    "typedef": frozenset({TAG.TYPEDEF, TAG.BASE_TYPE, TAG.UNION_TYPE}) | _STRUCT_ENTRIES | _ENUMS,
 }
 _NAMES = (AT.NAME, AT.LINKAGE_NAME, AT.MIPS_LINKAGE_NAME)
 
@@ -63,19 +70,69 @@ def find_function_at(dwarf: Dwarf, address: int) -> Function | None:
 
 def find_struct(dwarf: Dwarf, name: str, kind: str = "struct") -> LazyStruct | None:
     """The definition of `kind` ("struct", "class" or "union") `name`, qualified in C++; None without one."""
+    return find_type(dwarf, kind, name)  # type: ignore[return-value]
+
+
+def find_type(dwarf: Dwarf, kind: str, name: str, near: int | None = None) -> CType | None:
+    """The definition of `name`, qualified in C++, whose `kind` is "struct", "class", "union", "enum" or
+    "typedef"; a typedef is any type that is called so without a keyword. None without one.
+
+    Types of the unit with the code at `near` are found before others.
+    """
     last = _split(name)[-1].encode("utf-8", "surrogateescape")
-    tags = _STRUCTS[kind]
+    tags = _KINDS[kind]
     mentions = Mentions(dwarf, last)
-    for units in (iter_indexed_units(dwarf, last, tags, types=True), mentions.iter_units()):
-        for unit in units:
-            for die in mentions.iter_dies(unit, tags, into=NAMED_SCOPES):
-                if _is_definition(die, last) and qualified_name(die) == name:
-                    return dwarf.types.make(die)  # type: ignore[return-value]
+    for unit in _iter_units_with(dwarf, mentions, last, tags, near):
+        for die in mentions.iter_dies(unit, tags, into=NAMED_SCOPES):
+            if _is_meant(die, kind) and _is_definition(die, last) and qualified_name(die) == name:
+                return dwarf.types.make(die)
     for unit in dwarf.iter_type_units():
         die = unit.die(unit.type_offset)
         if die.tag in tags and _is_definition(die, last) and qualified_name(die) == name:
-            return dwarf.types.make(die)  # type: ignore[return-value]
+            return dwarf.types.make(die)
+    return _find_split_type(dwarf, kind, name, near)
+
+
+def find_enumerator(dwarf: Dwarf, name: str, near: int | None = None) -> tuple[Enum, int] | None:
+    """The enum that has a constant `name`, qualified where its enum is, and its value; None without one."""
+    *scopes, last = [part.encode("utf-8", "surrogateescape") for part in _split(name)]
+    mentions = Mentions(dwarf, last)
+    for unit in _iter_units_with(dwarf, mentions, last, frozenset(), near):
+        for die in unit.root.iter_descendants(_ENUMS, into=NAMED_SCOPES):
+            if any(child.find_bytes(AT.NAME) == last for child in die.iter_children(_ENUMERATORS)):
+                enum = dwarf.types.make(die)
+                around = enum.name if isinstance(enum, Enum) else ""
+                if isinstance(enum, Enum) and (not scopes or around.endswith("::".join(_split(name)[:-1]))):
+                    return enum, dict(enum.values)[_split(name)[-1]]
     return None
+
+
+def _iter_units_with(
+    dwarf: Dwarf, mentions: Mentions, name: bytes, tags: frozenset[int], near: int | None
+) -> Iterator[Unit]:
+    """Units that may have something called `name`, the likeliest first; some come twice."""
+    own = dwarf.addresses.find_unit(near) if near is not None else None
+    if own is not None and not own.is_skeleton:
+        yield own
+    if tags:
+        yield from iter_indexed_units(dwarf, name, tags, types=True)
+    yield from mentions.iter_units()
+
+
+def _find_split_type(dwarf: Dwarf, kind: str, name: str, near: int | None) -> CType | None:
+    """The type in split units: first in that around `near`, then in all."""
+    skeletons = [unit for unit in dwarf.iter_units() if unit.is_skeleton]
+    own = dwarf.addresses.find_unit(near) if near is not None and skeletons else None
+    for unit in sorted(skeletons, key=lambda unit: unit is not own):
+        found = find_type(dwarf.whole(unit).dwarf, kind, name)
+        if found is not None:
+            return found
+    return None
+
+
+def _is_meant(die: Die, kind: str) -> bool:
+    """Whether `kind` asks for what `die` is: in C, types with a keyword are not called without it."""
+    return kind != "typedef" or die.tag not in _TAGGED or not is_c(die.unit)
 
 
 def _is_definition(die: Die, name: bytes) -> bool:

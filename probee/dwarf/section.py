@@ -115,6 +115,17 @@ class DebugSection:
         reader.at = self.base + offset
         return reader
 
+    def part(self, offset: int, size: int) -> DebugSection:
+        """`size` bytes from `offset` on as a section of their own."""
+        if offset + size > self.size:
+            raise self.error(f"expected {size} bytes, got {max(self.size - offset, 0)}", offset)
+        if self._inflater is not None:
+            self._inflate(offset + size)
+        part = object.__new__(DebugSection)
+        part.elf, part.name, part.base, part.size = self.elf, self.name, self.base + offset, size
+        part._data, part._inflater, part._end = self._data, None, self.base + offset + size
+        return part
+
     # Inflating
 
     def _open_compressed(self) -> None:

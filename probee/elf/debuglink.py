@@ -65,20 +65,23 @@ def parse_alt_link(elf: Elf) -> AltLink | None:
     return AltLink(name.decode("utf-8", "surrogateescape"), build_id)
 
 
-def debug_paths(elf: Elf, roots: Sequence[str] = DEBUG_ROOTS) -> list[str]:
+def debug_paths(elf: Elf, roots: Sequence[str] = DEBUG_ROOTS, given: Sequence[str] = ()) -> list[str]:
     """Where the debug file of `elf` may be, the likeliest first. `elf.path` must be absolute, without links.
 
     By build id under each root; then by debug link beside the file, in `.debug/`, and under each root.
+    `given` are folders that somebody named: roots, too, and debug files may lie in them as they are.
     """
     paths = []
     if elf.build_id:
         digits = elf.build_id.hex()
-        paths += [f"{root}/.build-id/{digits[:2]}/{digits[2:]}.debug" for root in roots]
+        paths += [f"{root}/.build-id/{digits[:2]}/{digits[2:]}.debug" for root in (*given, *roots)]
     link = parse_debug_link(elf)
+    folder = os.path.dirname(elf.path)
     if link is not None:
-        folder = os.path.dirname(elf.path)
-        folders = [folder, os.path.join(folder, ".debug"), *[root + folder for root in roots]]
+        folders = [*given, folder, os.path.join(folder, ".debug"), *[root + folder for root in roots]]
         paths += [os.path.join(folder, link.name) for folder in folders]
+    else:
+        paths += [os.path.join(root, f"{os.path.basename(elf.path)}.debug") for root in given]
     return [path for path in paths if path != elf.path]
 
 

@@ -26,6 +26,7 @@ _RELATIVE = 0x70
 _PCREL = 0x10
 _LAYOUTS = {0x02: "H", 0x03: "I", 0x04: "Q", 0x0A: "h", 0x0B: "i", 0x0C: "q"}
 _MOST_READ = 256
+_MOST_OPERATIONS = 1 << 16
 
 
 @record
@@ -68,19 +69,54 @@ def find_function(elf: Elf, table: FrameTable, address: int) -> tuple[int, int] 
     return (start, size) if start <= address < start + size else None
 
 
+@record
+class Frame:
+    """A frame description entry with what its common entry says: code from `start` on, `size` bytes, the
+    factors of its operations' operands, and the operations themselves, the common ones first."""
+
+    start: int
+    size: int
+    code_factor: int
+    data_factor: int
+    initial: bytes
+    operations: bytes
+
+
+def find_frame(elf: Elf, table: FrameTable, address: int) -> Frame | None:
+    """The entry that describes the code at `address`, or None."""
+    index = bisect_right(table.starts, address) - 1
+    if index < 0:
+        return None
+    reader, distance, base = _open_entry(elf, table.entries[index], _MOST_OPERATIONS)
+    if not distance:
+        raise reader.error("expected a frame description entry, got a common one")
+    common = _parse_common(elf, base - distance)
+    start = _read_pointer(reader, elf, common.encoding, base + 4)
+    size = _read_pointer(reader, elf, common.encoding & 0x0F, 0)
+    if not start <= address < start + size:
+        return None
+    if common.is_augmented:
+        reader.read_bytes(reader.read_uleb())
+    rest = reader.read_bytes(reader.left)
+    return Frame(start, size, common.code_factor, common.data_factor, common.operations, rest)
+
+
 def _parse_entry(elf: Elf, address: int) -> tuple[int, int]:
     """First address and size of a frame description entry (FDE)."""
     reader, distance, base = _open_entry(elf, address)
     if not distance:
         raise reader.error("expected a frame description entry, got a common one")
-    encoding = _parse_common(elf, base - distance)
+    encoding = _parse_common(elf, base - distance).encoding
     start = _read_pointer(reader, elf, encoding, base + 4)
     size = _read_pointer(reader, elf, encoding & 0x0F, 0)
     return start, size
 
 
-def _open_entry(elf: Elf, address: int) -> tuple[Reader, int, int]:
-    """A reader at the first byte after an entry's length and id, the id, and the id's address."""
+def _open_entry(elf: Elf, address: int, most: int = _MOST_READ) -> tuple[Reader, int, int]:
+    """A reader at the first byte after an entry's length and id, the id, and the id's address.
+
+    At most `most` bytes of the entry are read.
+    """
     offset = elf.file_offset(address, code=False)
     if offset is None:
         raise elf.error(f"expected an entry at address {address:#x}", section=".eh_frame")
@@ -89,39 +125,57 @@ def _open_entry(elf: Elf, address: int) -> tuple[Reader, int, int]:
         raise elf.error(
             f"expected an entry of at least 4 bytes, got {length:#x}", section=".eh_frame", at=offset
         )
-    data = elf.data[offset + 4 : offset + 4 + min(length, _MOST_READ)]
+    data = elf.data[offset + 4 : offset + 4 + min(length, most)]
     reader = Reader(data, path=elf.path, section=".eh_frame", little=elf.little)
     return reader, reader.read_u32(), address + 4
 
 
-def _parse_common(elf: Elf, address: int) -> int:
-    """How the entries of the common information entry (CIE) at `address` write pointers."""
+@record
+class _Common:
+    """What a common information entry (CIE) says: how its entries write pointers, and what all begin with."""
+
+    encoding: int
+    code_factor: int
+    data_factor: int
+    operations: bytes
+    is_augmented: bool
+
+
+def _parse_common(elf: Elf, address: int) -> _Common:
     reader, distance, _ = _open_entry(elf, address)
     if distance:
         raise reader.error("expected a common entry, got a frame description one")
     version = reader.read_u8()
     augmentation = reader.read_string()
-    if not augmentation:
-        return 0
-    if not augmentation.startswith(b"z"):
+    if augmentation and not augmentation.startswith(b"z"):
         raise reader.error(f"expected an augmentation that begins with z, got {augmentation[:16]!r}")
-    reader.read_uleb()  # code alignment
-    reader.read_sleb()  # data alignment
+    code_factor, data_factor = reader.read_uleb(), reader.read_sleb()
     if version == 1:
         reader.read_u8()  # return address register
     else:
         reader.read_uleb()
-    reader.read_uleb()  # length of what follows
+    encoding = 0
+    if augmentation:
+        size = reader.read_uleb()
+        end = reader.at + size
+        encoding = _read_augmentation(reader, elf, augmentation)
+        reader.at = max(reader.at, min(end, reader.at + reader.left))
+    return _Common(encoding, code_factor, data_factor, reader.read_bytes(reader.left), bool(augmentation))
+
+
+def _read_augmentation(reader: Reader, elf: Elf, augmentation: bytes) -> int:
+    """The encoding of pointers, out of what the letters of an augmentation stand for."""
+    encoding = 0
     for letter in augmentation[1:]:
         if letter == ord("R"):
-            return reader.read_u8()
-        if letter == ord("P"):
+            encoding = reader.read_u8()
+        elif letter == ord("P"):
             _read_pointer(reader, elf, reader.read_u8(), 0)
         elif letter == ord("L"):
             reader.read_u8()
         elif letter not in b"SB":
             raise reader.error(f"expected an augmentation of RPLSB, got {chr(letter)!r}")
-    return 0
+    return encoding
 
 
 def _read_pointer(reader: Reader, elf: Elf, encoding: int, address: int) -> int:

@@ -14,7 +14,7 @@ from .text import decode
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
-    from .emit import Emitter
+    from .emit import Emitter, Place
     from .func import Checking
 
 
@@ -93,8 +93,18 @@ class Retval(Func):
                     f"The retval builtin can only be used with 'uretprobe' probes ({provider.name} used here)"
                 )
                 to.error(message, call.span)
-                break
+                return UINT64
+        if any(site.traced is not None for site in to.sites):
+            from .arguments import find_result_type
+
+            return find_result_type(to, call.span)
         return UINT64
+
+    def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
+        from .arguments import copy_result
+
+        assert to.site.traced is not None
+        copy_result(to, to.site.traced, place)
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
         arch = find_arch(to.unit.target.machine)

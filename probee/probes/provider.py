@@ -17,16 +17,21 @@ if TYPE_CHECKING:
     from ..spec.bundle import Link
     from ..spec.target import Names, Target
     from ..usdt.args import Arg
+    from .traced import Traced
 
 
 @record
 class Point:
-    """One attach point as written: `provider` in the writer's spelling, the parts after it, the whole."""
+    """One attach point as written: `provider` in the writer's spelling, the parts after it, the whole.
+
+    `unsafe`: with leave to do what may harm the traced program.
+    """
 
     provider: str
     args: tuple[str, ...]
     text: str
     span: Span | None = None
+    unsafe: bool = False
 
 
 @record
@@ -34,7 +39,10 @@ class Site:
     """One place to attach to: its full name, the traced function's name ("" = none), the link, whose
     `program` is still empty, and the record that `args` is there (None = none).
 
-    `arguments`: where each argN is, at a probe that tells; None: where its kind says.
+    `arguments`: where each argN is, at a probe that tells; None: where its kind says. `traced`: what debug
+    information says of the place, of those in programs; `context` is made of it when a script wants args.
+    `warning`: what is to be known of the place, which is not wrong. `goroutine`: where the number of the
+    goroutine is, at functions of Go.
     """
 
     probe: str
@@ -42,6 +50,9 @@ class Site:
     link: Link
     context: Struct | None = None
     arguments: tuple[Arg, ...] | None = None
+    traced: Traced | None = None
+    warning: str = ""
+    goroutine: Arg | None = None
 
 
 class Provider:

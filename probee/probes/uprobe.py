@@ -1,28 +1,30 @@
-"""uprobe and uretprobe: where a function of a program or library begins, and where it returns.
+"""uprobe and uretprobe: places in programs and libraries, and functions that return.
 
-`path:function`, `path:function+offset`, `path:0xoffset` (in the file), the path absolute, by PATH, or a
-library by its short name. A `*` in the function's name stands for any text.
+`path:function` and what else `user_places` knows; the path absolute, by PATH, a library by its short name,
+or a pattern of paths (`user_files`). Each place knows its debug information (`traced`), read when it is asked
+for arguments by name.
 """
 
 from __future__ import annotations
 
-import re
-
 from ..base.errors import FormatError, TargetError
-from ..elf.resolve import resolve_symbol
+from ..base.record import replace
 from ..spec.abi import AttachType, ProgType
 from ..spec.bundle import UprobeLink
-from .glob import compile_glob
+from .binary import Binary
 from .provider import Point, Provider, Site
+from .traced import Traced
+from .user_files import find_files
+from .user_places import find_places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..elf.file import Elf
     from ..spec.target import Target
+    from .user_places import Place
 
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|\d{1,20}")
+_LANGUAGES = ("cpp", "rust")
 
 
 class Uprobe(Provider):
@@ -38,72 +40,80 @@ class Uprobe(Provider):
         self.name = name
         self.aliases = (alias,)
         self.returns = returns
-        self.usage = f"{name}:PATH:FUNCTION" + ("" if returns else f", {name}:PATH:FUNCTION+OFFSET")
+        self.usage = f"{name}:PATH:FUNCTION" + (
+            "" if returns else f", {name}:PATH:FUNCTION+OFFSET, {name}:PATH@FILE:LINE"
+        )
 
     def find_attach_type(self, target: Target, sites: Sequence[Site]) -> AttachType:
         # Closing such a link takes a quarter of the time, and one holds any number of places.
         return AttachType.TRACE_UPROBE_MULTI if target.have("uprobe_multi_pid") else AttachType.NONE
 
     def expand(self, point: Point, target: Target, pid: int = 0) -> list[Site]:
-        if len(point.args) != 2 or not all(point.args):
+        file, where = self._parts(point)
+        assert target.files is not None
+        sites: list[Site] = []
+        refused: TargetError | None = None
+        for path in find_files(self.name, point, target, file, pid):
+            try:
+                sites += self._expand_in(Binary(target.files, path), where, point, target, pid)
+            except (FormatError, TargetError) as error:
+                refused = TargetError(error.message, span=point.span, hint=error.hint)
+                if "*" not in file or isinstance(error, FormatError):
+                    raise refused from None
+        # Of files that match a pattern, some may not have the function.
+        if not sites and refused is not None:
+            raise refused
+        return sites
+
+    def _parts(self, point: Point) -> tuple[str, tuple[str, ...]]:
+        """The file and the rest of an attach point. Raises SourceError for one that is misspelled."""
+        args = point.args
+        if len(args) >= 4 and args[1] == "@" and all(args) and not self.returns:
+            return args[0], args[1:]
+        if len(args) >= 3 and args[1] in _LANGUAGES and args[0] and args[2]:
+            return args[0], args[1:]
+        if len(args) != 2 or not all(args):
             raise self.misspelled(point, f"expected {self.name}:PATH:FUNCTION, got {point.text!r}")
-        file, where = point.args
-        path = find_file("uprobe", point, target, file)
+        return args[0], args[1:]
+
+    def _expand_in(
+        self, binary: Binary, where: tuple[str, ...], point: Point, target: Target, pid: int
+    ) -> list[Site]:
         assert target.files is not None
         try:
-            elf = target.files.open_elf(path)
-            places = self._places(elf, where, point)
-        except (FormatError, TargetError) as error:
-            raise TargetError(error.message, span=point.span, hint=error.hint) from None
-        return [self._site(path, text, function, offset, point, pid) for text, function, offset in places]
+            places = find_places(
+                binary, where, target.files.demangle, safe=not point.unsafe, returns=self.returns
+            )
+        except ValueError as error:
+            raise self.misspelled(point, str(error)) from None
+        return [site for place in places for site in self._sites(binary, place, point, pid)]
 
-    def _places(self, elf: Elf, where: str, point: Point) -> list[tuple[str, str, int]]:
-        """(spelling, function, offset in the file) of every place that `where` names."""
-        if _NUMBER.fullmatch(where):
-            offset = int(where, 0)
-            if elf.address_of(offset) is None:
-                raise TargetError(f"offset {offset:#x} is not in the code of {elf.path}")
-            return [(where, "", offset)]
-        name, plus, past = where.rpartition("+")
-        if not plus:
-            name, past = where, "0"
-        if not _NUMBER.fullmatch(past) or not name:
-            raise self.misspelled(point, f"expected FUNCTION+OFFSET, got {where!r}")
-        if self.returns and int(past, 0):
-            raise self.misspelled(point, "a return probe takes no offset: it fires when the function returns")
-        if "*" in name:
-            return _match_functions(elf, name)
-        location = resolve_symbol(elf, name, int(past, 0))
-        return [(where, name, location.file_offset)]
+    def _sites(self, binary: Binary, place: Place, point: Point, pid: int) -> list[Site]:
+        """The sites of one place: a function of Go returns at many."""
+        site = self._site(binary, place, point, pid)
+        if binary.elf.go_table is None:
+            return [site]
+        from .golang import describe_arguments, find_go_function, find_goroutine, find_returns
 
-    def _site(self, path: str, text: str, function: str, offset: int, point: Point, pid: int) -> Site:
-        probe = f"{self.name}:{path}:{text}"
-        link = UprobeLink("", path, offset, self.returns, pid, 0, probe, point.span)
-        return Site(probe, function, link)
+        function = find_go_function(binary.elf, place.address)
+        if function is None:
+            return [site]
+        goroutine = find_goroutine(binary.elf, function)
+        if not self.returns:
+            arguments = describe_arguments(binary.elf, function)
+            return [replace(site, arguments=arguments, goroutine=goroutine)]
+        links = [
+            replace(site.link, offset=offset, ret=False) for offset in find_returns(binary.elf, function)
+        ]
+        # Debug information tells where arguments are, not what is returned: Go's results are among them.
+        return [replace(site, link=link, traced=None, goroutine=goroutine) for link in links]
 
-
-def find_file(kind: str, point: Point, target: Target, file: str) -> str:
-    """The absolute path of the `file` that an attach point names. Raises TargetError."""
-    path = target.files.find_program(file) if target.files is not None else None
-    if path is None:
-        raise TargetError(
-            f"{kind} target file {file!r} does not exist or is not executable",
-            span=point.span,
-            hint=None if "/" in file else "give the path, or a library's short name such as libc",
-        )
-    return path
-
-
-def _match_functions(elf: Elf, glob: str) -> list[tuple[str, str, int]]:
-    pattern = compile_glob(glob)
-    places: dict[int, str] = {}
-    for symbol in elf.iter_functions(lambda name: pattern.fullmatch(name) is not None):
-        offset = elf.file_offset(symbol.value)
-        if offset is not None:
-            places.setdefault(offset, symbol.name)
-    if not places:
-        raise TargetError(f"no function matches {glob!r} in {elf.path}")
-    return [(name, name, offset) for offset, name in sorted(places.items(), key=lambda place: place[1])]
+    def _site(self, binary: Binary, place: Place, point: Point, pid: int) -> Site:
+        separator = "" if place.text.startswith("@") else ":"
+        probe = f"{self.name}:{binary.path}{separator}{place.text}"
+        link = UprobeLink("", binary.path, place.offset, self.returns, pid, 0, probe, point.span)
+        traced = Traced(binary, place.address, place.function)
+        return Site(probe, place.function, link, traced=traced, warning=place.warning)
 
 
 PROVIDERS = (Uprobe("uprobe", "u", returns=False), Uprobe("uretprobe", "ur", returns=True))

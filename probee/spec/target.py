@@ -112,7 +112,8 @@ class Target:
     """A kernel: its release, CPU, number of possible CPUs, instruction level and features.
 
     `isa` is the eBPF CPU level (1–4) that its verifier takes; `features` are names of
-    `kernel.features` that it answered yes to.
+    `kernel.features` that it answered yes to. `pid_namespace`: device and inode of the namespace of process
+    ids that the tracer is in; None is the first one.
     """
 
     release: str
@@ -124,6 +125,7 @@ class Target:
     names: Names | None = None
     types: Types | None = None
     page_size: int = 4096
+    pid_namespace: tuple[int, int] | None = None
 
     def have(self, feature: str) -> bool:
         return feature in self.features

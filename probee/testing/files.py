@@ -11,6 +11,7 @@ import struct
 from ..arch import find as find_arch
 from ..elf.consts import EM, ET, PF, PT, SHF, SHT, STB, STT
 from ..elf.file import Elf
+from ..probes.user_places import NUMBER
 from ..spec.target import Target
 from .types import DeclaredTypes
 
@@ -40,7 +41,7 @@ FEATURES = frozenset(
 RELEASE = "6.18.0"
 ISA = 4
 
-_BASE = 0x400000
+_BASE = 0
 _SPACING = 0x10000
 _CODE_SIZE = 1 << 40
 
@@ -54,6 +55,8 @@ _SECTION_NAMES = b"\0.text\0.symtab\0.strtab\0.shstrtab\0"
 class MadeUpFiles:
     """Programs by any name. `functions` are names by program; those of "" are in every program."""
 
+    debug_roots: tuple[str, ...] = ()
+
     def __init__(self, machine: int, functions: dict[str, set[str]]) -> None:
         self._machine = machine
         self._functions = functions
@@ -64,6 +67,21 @@ class MadeUpFiles:
     def open_elf(self, path: str) -> Elf:
         names = self._functions.get("", set()) | self._functions.get(path, set())
         return Elf(memoryview(build_program(self._machine, sorted(names))), path)
+
+    def fetch_debug(self, build_id: bytes) -> str | None:
+        return None
+
+    def match_files(self, glob: str) -> list[str]:
+        return [glob]
+
+    def find_mapped(self, pid: int) -> list[str]:
+        return sorted(self._functions)
+
+    def root_of(self, pid: int) -> str:
+        return ""
+
+    def demangle(self, name: str) -> str:
+        return name
 
     def process_exists(self, pid: int) -> bool:
         return True
@@ -107,7 +125,9 @@ def build_program(machine: int, names: list[str]) -> bytes:
     strings, symbols = bytearray(b"\0"), bytearray(_SYM.size)
     for number, name in enumerate(names, 1):
         info = STB.GLOBAL << 4 | STT.FUNC
-        symbols += _SYM.pack(len(strings), info, 0, 1, _BASE + number * _SPACING, 0)
+        # What is probed by its address is a function there.
+        address = int(name, 0) if NUMBER.fullmatch(name) else _BASE + number * _SPACING
+        symbols += _SYM.pack(len(strings), info, 0, 1, address, 0)
         strings += name.encode("utf-8", "surrogateescape") + b"\0"
     parts = (bytes(symbols), bytes(strings), _SECTION_NAMES)
     starts = [_EHDR.size + _PHDR.size]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from builders.scripts import PROGRAM, FakeFiles, Script, complaints, errors, make_target, registers
+from builders.scripts import BASE, PROGRAM, FakeFiles, Script, complaints, errors, make_target, registers
 from probee.base.errors import SourceError, TargetError
 from probee.base.record import replace
 from probee.base.source import Source
@@ -230,7 +230,7 @@ def test_malformed_attach_points(point: str, message: str) -> None:
 
 def test_a_malformed_attach_point_says_how_it_is_done() -> None:
     assert [d.hint for d in errors("uprobe:main { }")] == [
-        "usage: uprobe:PATH:FUNCTION, uprobe:PATH:FUNCTION+OFFSET"
+        "usage: uprobe:PATH:FUNCTION, uprobe:PATH:FUNCTION+OFFSET, uprobe:PATH@FILE:LINE"
     ]
     assert [d.hint for d in errors("uporbe:program:main { }")] == ["did you mean uprobe or kprobe?"]
     assert [d.hint for d in errors("hardware:cycels { }")] == ["did you mean cycles?"]
@@ -243,7 +243,7 @@ def test_a_malformed_attach_point_says_how_it_is_done() -> None:
         ("u:program:read_line", "uprobe:/bin/program:read_line", 0x40, False),
         ("u:program:read_line+4", "uprobe:/bin/program:read_line+4", 0x44, False),
         ("u:program:read_line+0x10", "uprobe:/bin/program:read_line+0x10", 0x50, False),
-        (f"u:program:{CODE + 0x80:#x}", "uprobe:/bin/program:0x1080", 0x80, False),
+        (f"u:program:{BASE + 0x80:#x}", "uprobe:/bin/program:0x401080", 0x80, False),
         ("uretprobe:program:close_file", "uretprobe:/bin/program:close_file", 0xC0, True),
     ],
 )
@@ -286,7 +286,12 @@ def test_one_program_serves_all_matches_that_need_not_tell_which() -> None:
         ),
         ("u:program:mian", "no function mian in /bin/program", "did you mean main?"),
         ("u:program:write_*", "no function matches 'write_*' in /bin/program", None),
-        ("u:program:0x10", "offset 0x10 is not in the code of /bin/program", None),
+        ("u:program:0x10", "address 0x10 is not in the code of /bin/program", None),
+        (
+            "u:program:0x1080",
+            "address 0x1080 is not in the code of /bin/program",
+            "offset 0x1080 in the file is address 0x401080",
+        ),
         ("u:program:main+0x40", "offset 64 is past the end of main (size 64) in /bin/program", None),
     ],
 )
