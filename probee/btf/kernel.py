@@ -11,7 +11,7 @@ from .consts import Kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Protocol
 
     from .file import Btf
@@ -85,7 +85,7 @@ class KernelTypes:
         return None
 
     def iter_types(self) -> Iterator[tuple[str, str]]:
-        for btf in self._iter_all():
+        for _, btf in self._iter_all():
             for kind, word in _WORDS.items():
                 yield from ((word, name) for name in map(btf.name, btf.iter_kind(kind)) if name)
 
@@ -103,12 +103,26 @@ class KernelTypes:
             if opened is not None and opened.mentions(name):
                 yield opened
 
-    def _iter_all(self) -> Iterator[Btf]:
-        yield self._kernel
+    def iter_functions(self) -> Iterator[tuple[str, str]]:
+        """Module ("vmlinux" is the kernel itself) and name of every function, each name once a module."""
+        for module, btf in self._iter_all():
+            yield from dict.fromkeys([(module, btf.name(id)) for id in btf.iter_kind(Kind.FUNC)])
+
+    def iter_definitions(self, matches: Callable[[str], object]) -> Iterator[tuple[str, CType]]:
+        """Module and type of each struct, union and enum whose name (`struct file`) `matches`."""
+        for module, btf in self._iter_all():
+            for kind, word in _WORDS.items():
+                for id in btf.iter_kind(kind):
+                    name = btf.name(id)
+                    if name and matches(f"{word} {name}"):
+                        yield module, btf.type(id)
+
+    def _iter_all(self) -> Iterator[tuple[str, Btf]]:
+        yield "vmlinux", self._kernel
         for name in self._modules.iter_names() if self._modules is not None else ():
             opened = self._open(name)
             if opened is not None:
-                yield opened
+                yield name, opened
 
     def _open(self, module: str) -> Btf | None:
         return self._modules.open(module) if self._modules is not None else None

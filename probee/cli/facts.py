@@ -6,7 +6,7 @@ import os
 import time
 
 from ..events.decode import no_symbols
-from ..render.output import Context
+from ..render.output import Context, never
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ def make_context(
     *,
     warnings: bool = True,
     config: Mapping[str, str | int] | None = None,
+    is_over: Callable[[], bool] = never,
 ) -> Context:
     """The facts of this system. `symbols` gives who names addresses; `warnings`: what a script's warnf() says
-    is shown; `config` are settings by name."""
+    is shown; `config` are settings by name; `is_over`: the end was asked for."""
     trailer = str((config or {}).get("str_trunc_trailer", ".."))
     return Context(
         boot_offset(),
@@ -34,6 +35,7 @@ def make_context(
         warnings=warnings,
         machine=os.uname().machine,
         symbols=symbols,
+        is_over=is_over,
         cgroup_path=find_cgroup_path,
     )
 

@@ -29,6 +29,19 @@ _NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
 _SERVICE = "NOTIFY_SOCKET"
 
 
+class Stop:
+    """Whether somebody has asked for the end of a run."""
+
+    def __init__(self) -> None:
+        self._is_asked = False
+
+    def ask(self) -> None:
+        self._is_asked = True
+
+    def asked(self) -> bool:
+        return self._is_asked
+
+
 class Command:
     """The command of -c, held until the probes are attached; nothing when there is none."""
 
@@ -70,6 +83,7 @@ class Run:
         options: Options,
         command: Command,
         symbols: Callable[[], LiveSymbols],
+        stop: Stop,
     ) -> None:
         self._session = session
         self._machine = machine
@@ -79,7 +93,7 @@ class Run:
         self._pid = options.pid or command.pid
         self._printer = Printer(session, output)
         self._symbols = symbols
-        self._stopped = False
+        self._stop = stop
         self._print_maps = dict(session.bundle.config).get("print_maps_on_exit", True)
         self._wanted = [name for name in SIGNALS if session.find_specials(name)]
 
@@ -88,12 +102,14 @@ class Run:
         session = self._session
         try:
             with (
-                _Signals(self._machine, self._stop, self._wanted) as signals,
+                _Signals(self._machine, self._stop.ask, self._wanted) as signals,
                 _Watched(self._machine, self._options.pid, self._command) as ended,
             ):
                 session.set_facts(time.clock_gettime_ns(time.CLOCK_BOOTTIME), self._pid, self._command.pid)
                 if session.bundle.numbered:
                     self._symbols().follow(self._pid, session.unwind_maps)
+                    for fd in self._symbols().fds:
+                        self._machine.watch(fd)
                 count = session.attach()
                 if not self._options.quiet:
                     self._output.attached(count)
@@ -118,16 +134,13 @@ class Run:
         while True:
             for name in signals.take():
                 session.run(name)
-            over = ended.is_over() or self._stopped or not session.is_waiting
+            over = ended.is_over() or self._stop.asked() or not session.is_waiting
             self._printer.show(session.pump())
             if session.bundle.numbered:
                 self._symbols().catch_up()
             if over or session.exit_code is not None:
                 return
             session.wait(_IDLE, time.sleep)
-
-    def _stop(self) -> None:
-        self._stopped = True
 
 
 class _Signals:

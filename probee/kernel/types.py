@@ -15,7 +15,7 @@ from .config import find_config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..btf.file import Btf
     from ..btf.header import Image
@@ -80,6 +80,14 @@ class LiveTypes:
 
     def iter_types(self) -> Iterable[tuple[str, str]]:
         return self._known.iter_types() if self._known is not None else ()
+
+    def iter_functions(self) -> Iterable[tuple[str, str]]:
+        """Module ("vmlinux" is the kernel itself) and name of every function."""
+        return self._known.iter_functions() if self._known is not None else ()
+
+    def iter_definitions(self, matches: Callable[[str], object]) -> Iterable[tuple[str, CType]]:
+        """Module and type of each struct, union and enum whose name (`struct file`) `matches`."""
+        return self._known.iter_definitions(matches) if self._known is not None else ()
 
     @cached_property
     def _known(self) -> KernelTypes | None:

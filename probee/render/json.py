@@ -214,6 +214,8 @@ class JsonOutput:
 
     def _system(self, layout: EventLayout) -> Callable[[bytes], None]:
         def run(command: bytes) -> None:
+            if self.context.is_over():
+                return
             self._line(f'{{"type": "syscall", "data": {quote(self.context.run_command(command))}}}')
 
         return run

@@ -82,6 +82,11 @@ def _file_unknown(path: bytes, limit: int) -> bytes:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
+def never() -> bool:
+    """False."""
+    return False
+
+
 def _command_unknown(command: bytes) -> bytes:
     return b""
 
@@ -94,7 +99,8 @@ class Context:
     `username`: the name of a user id, or None. `clock`: nanoseconds since 1970 now. `trailer`:
     follows text that was cut. `read_file`: the first bytes of a file, so many at most; raises OSError.
     `run_command`: what a shell's command writes to its standard output. `warnings`: what warnf() says is
-    shown. `machine`: the CPU by `uname -m`, whose system calls have names. `symbols` gives who names addresses.
+    shown. `machine`: the CPU by `uname -m`, whose system calls have names. `symbols` gives who names
+    addresses. `is_over`: the end was asked for, after which no command is run any more.
     `cgroup_path`: where a cgroup is, by its id, in the hierarchies that match a pattern.
     """
 
@@ -108,3 +114,4 @@ class Context:
     machine: str = ""
     cgroup_path: Callable[[int, str], bytes] = _path_unknown
     symbols: Callable[[], Symbols] = no_symbols
+    is_over: Callable[[], bool] = never

@@ -142,6 +142,8 @@ class TextOutput:
 
     def _system(self, layout: EventLayout) -> Callable[[bytes], None]:
         def run(command: bytes) -> None:
+            if self.context.is_over():
+                return  # commands may wait by the thousand
             self._out.flush()  # what the command itself writes, to stderr say, comes after
             self._out.write(self.context.run_command(command) + b"\n")
 

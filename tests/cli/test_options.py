@@ -53,7 +53,7 @@ def test_options(arguments: list[str], expected: Options) -> None:
         (["-qx"], "-x: no such option"),
         (["--nonsense=1"], "--nonsense: no such option"),
         (["--quiet=1"], "--quiet: takes no value"),
-        (["--d"], "--d: stands for --debug and --dry-run"),
+        (["--de"], "--de: stands for --debug and --debuginfo"),
         (["-d", "llvm"], "invalid option for -d: llvm"),
         (["-B", "some"], "-B must be either 'line', 'full', or 'none'."),
         (["-k", "--no-warnings"], "-k, --warnings conflicts with --no-warnings"),
