@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import sys
@@ -10,6 +9,7 @@ import sys
 from ..base.errors import TargetError
 from ..elf.resolve import resolve_symbol
 from ..probes.binary import Binary
+from ..probes.demangled import LANGUAGES, iter_demangled
 from ..probes.glob import compile_glob
 from .binary import find_binary
 from .listing import Entry
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..elf.symbols import Symbol
     from .listing import Query
 
-_LANGUAGES = ("cpp", "rust")
 _ELF_MAGIC = b"\x7fELF"
 
 
@@ -33,7 +32,7 @@ def list_functions(query: Query) -> Iterator[Entry]:
     """The functions that a pattern `TARGET:NAME` of uprobe or uretprobe means."""
     target, name = _split(query)
     language, colon, written = name.partition(":")
-    if not colon or language not in _LANGUAGES:
+    if not colon or language not in LANGUAGES:
         language, written = "", name
     written = written.strip('"')
     for shown, binary in _iter_targets(query, target):
@@ -50,7 +49,10 @@ def _iter_matches(
     """(name as it is listed, symbol) of the functions that are meant. Raises TargetError for a wrong name."""
     elf = binary.elf
     if language:
-        yield from _iter_demangled(binary, language, written)
+        from ..symbols.demangle import demangle
+
+        for text, symbol in iter_demangled(elf, language, written, demangle):
+            yield f'{language}:"{text}"', symbol
     elif "*" in written or sweeping:
         matches = compile_glob(written).fullmatch
         for symbol in elf.iter_functions(matches):
@@ -58,35 +60,6 @@ def _iter_matches(
                 yield symbol.name, symbol
     else:
         yield written, resolve_symbol(elf, written).symbol
-
-
-def _iter_demangled(binary: Binary, language: str, written: str) -> Iterator[tuple[str, Symbol]]:
-    from ..symbols.demangle import demangle
-    from ..symbols.rust_legacy import demangle as demangle_legacy
-
-    matches = compile_glob(written).fullmatch
-    for symbol in binary.elf.iter_functions(lambda name: name.startswith(("_Z", "_R"))):
-        is_rust = symbol.name.startswith("_R") or demangle_legacy(symbol.name) is not None
-        if is_rust != (language == "rust"):
-            continue
-        text = demangle(symbol.name)
-        if any(map(matches, (text, *_short_forms(text)))):
-            yield f'{language}:"{text}"', symbol
-
-
-def _short_forms(text: str) -> Iterator[str]:
-    """`text`, a demangled name, without its parameters; then without the type that templates return, too."""
-    depth = 0
-    for at in range(text.rfind(")"), -1, -1):
-        depth += {")": 1, "(": -1}.get(text[at], 0)
-        if not depth:
-            text = text[:at]
-            break
-    yield text
-    for at, character in enumerate(text):
-        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(character, 0)
-        if character == " " and not depth and "operator" not in text[:at]:
-            yield text[at + 1 :]
 
 
 # Parameters
@@ -181,7 +154,7 @@ def _find_paths(query: Query, target: str) -> list[tuple[str, str]]:
             hint=f"{query.kind}:/path/of/file:NAME, or -p PID for all files that a process maps",
         )
     if "*" in target:
-        paths = _once([path for path in sorted(glob.glob(target)) if _is_elf(path)])
+        paths = _match_files(query, target)
         if not paths and not query.sweeping:
             raise TargetError(f"no ELF file matches {target!r}")
         return [(path, path) for path in paths]
@@ -189,18 +162,22 @@ def _find_paths(query: Query, target: str) -> list[tuple[str, str]]:
     return [(target if "/" in target else path, path)]
 
 
-def _once(paths: list[str]) -> list[str]:
-    """Of several links to a file, as libraries have them, the first."""
-    return list({os.path.realpath(path): path for path in reversed(paths)}.values())[::-1]
+def _match_files(query: Query, target: str) -> list[str]:
+    """The files that match, as they are written: a relative pattern gives relative paths."""
+    found = query.files.match_files(target)
+    if target.startswith("/"):
+        return found
+    start = "./" if target.startswith("./") else ""
+    return [start + os.path.relpath(path) for path in found]
 
 
 def _find_mapped(query: Query, target: str) -> list[tuple[str, str]]:
     """The files of a process: those it maps, by pattern or short name; else one by its path there."""
-    root = _root_of(query.pid)
+    root = query.files.root_of(query.pid)
     if "*" not in target and "/" in target:
         path = root + os.path.abspath(target)
         return [(target if not root else path, find_binary(query.files, path))]
-    mapped = _read_mapped(query.pid)
+    mapped = query.files.find_mapped(query.pid)
     named = _is_named(target)
     found = [(root + path, root + path) for path in mapped if named(path) and _is_elf(root + path)]
     if not found and "*" not in target:
@@ -213,35 +190,6 @@ def _is_named(target: str) -> Callable[[str], object]:
         return compile_glob(target).fullmatch
     # As the C library's own files are called: libc.so.6, libc-2.31.so, libc.musl-x86_64.so.1.
     return re.compile(rf".*/{re.escape(target)}(?:[.-].*)?").fullmatch
-
-
-def _read_mapped(pid: int) -> list[str]:
-    """Paths of the files whose code a process maps, as it sees them. Raises TargetError."""
-    from ..symbols.maps import parse_maps
-
-    path = f"/proc/{pid}/maps"
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            text = file.read()
-    except OSError as error:
-        reason = os.strerror(error.errno or 0).lower()
-        raise TargetError(f"what process {pid} maps can't be read: {path}: {reason}") from None
-    mappings = parse_maps(text, path).mappings
-    return sorted({m.file for m in mappings if m.file and m.is_executable and not m.is_deleted})
-
-
-def _root_of(pid: int) -> str:
-    """What stands before paths of a process to make them ours: "" where it sees the same files as we do."""
-    own, other = [_read_link(f"/proc/{who}/ns/mnt") for who in ("self", str(pid))]
-    same = own == other and _read_link(f"/proc/{pid}/root") == _read_link("/proc/self/root")
-    return "" if same else f"/proc/{pid}/root"
-
-
-def _read_link(path: str) -> str:
-    try:
-        return os.readlink(path)
-    except OSError:
-        return ""
 
 
 def _is_elf(path: str) -> bool:
