@@ -202,7 +202,8 @@ def _address(type: CType, form: Form) -> Item:
 
 def _stack(type: Stack, form: Form) -> Item:
     """Raw, a stack is what `events.stack` makes of it, else a tuple of frames."""
-    from .stack import compile_stack
+    from ..symbols.frame import Frame
+    from .stack import NOWHERE, compile_stack
 
     take = compile_stack(type)
     if form.raw or type.mode == "build_id":
@@ -215,7 +216,8 @@ def _stack(type: Stack, form: Form) -> Item:
             found = symbols.kernel(stack.frames)
         else:
             found = symbols.user(stack.pid, stack.program, stack.frames)
-        return tuple([frame for frames in found for frame in frames])
+        end = (Frame(NOWHERE, "<unwind failure>"),) if stack.is_cut else ()
+        return (*[frame for frames in found for frame in frames], *end)
 
     return Item(f"{type.size}s", name)
 

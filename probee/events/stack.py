@@ -16,10 +16,14 @@ _BUILD_ID = struct.Struct("=i20sQ")
 _USYM = struct.Struct("=QII")
 _ADDRESS = 8
 
+NOWHERE = (1 << 64) - 1
+"""Stands after the last frame of a stack whose other callers could not be found."""
+
 
 class Taken(tuple):  # type: ignore[type-arg]
     """A stack: its frames, which are addresses, in mode "build_id" (status, build id, offset); then the id of
-    its process (0: the kernel's), and the number of the program that took it. Stacks are in order of frames."""
+    its process (0: the kernel's), the number of the program that took it, and whether callers are missing, which
+    could not be found. Stacks are in order of frames."""
 
     __slots__ = ()
 
@@ -38,6 +42,11 @@ class Taken(tuple):  # type: ignore[type-arg]
         program: int = self[2]
         return program
 
+    @property
+    def is_cut(self) -> bool:
+        is_cut: bool = self[3]
+        return is_cut
+
 
 def compile_stack(type: Stack) -> Callable[[bytes], Taken]:
     """A function from the bytes of a stack of `type` to the stack."""
@@ -47,14 +56,17 @@ def compile_stack(type: Stack) -> Callable[[bytes], Taken]:
         def take_ids(data: bytes) -> Taken:
             count, program, pid = head(data)
             body = data[_HEAD.size : _HEAD.size + min(count, most) * _BUILD_ID.size]
-            return Taken((tuple(_BUILD_ID.iter_unpack(body)), pid, program))
+            return Taken((tuple(_BUILD_ID.iter_unpack(body)), pid, program, False))
 
         return take_ids
 
     def take(data: bytes) -> Taken:
         count, program, pid = head(data)
         body = data[_HEAD.size : _HEAD.size + min(count, most) * _ADDRESS]
-        return Taken((tuple(memoryview(body).cast("Q")), pid, program))
+        frames = tuple(memoryview(body).cast("Q"))
+        if frames and frames[-1] == NOWHERE:
+            return Taken((frames[:-1], pid, program, True))
+        return Taken((frames, pid, program, False))
 
     return take
 

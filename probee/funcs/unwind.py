@@ -16,6 +16,7 @@ from ..spec.values import Stack
 from .emit import Place
 from .func import CallSite, func
 from .pointers import swap
+from .process import current_ids
 from .stack import HEAD, Ustack, store_head
 
 TYPE_CHECKING = False
@@ -32,6 +33,8 @@ _BLOCK = 1 << BLOCK_SHIFT
 """Bytes, and the most rows that begin in them."""
 
 _NOWHERE = (1 << 64) - 1
+"""What stands after the last frame when its caller could not be found."""
+
 _VIRTUAL = (1 << 48) - 1
 _SIGNAL = (160, 120, 168)
 """Where stack pointer, frame pointer and program counter are in the kernel's frame for a signal, x86-64."""
@@ -78,7 +81,7 @@ class _Walk:
         b, place = self.b, self.place
         assert isinstance(place.type, Stack)
         store_head(self.to, place, place.type)
-        pid = b.op("lshr", b.call("get_current_pid_tgid"), 32)
+        pid = b.op("lshr", current_ids(self.to), 32)
         b.store(self.key, KEY_BITS, 4)
         b.store(self.key, pid, 4, 4)
         self._start()

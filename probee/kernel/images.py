@@ -79,3 +79,20 @@ def read_vdso(pid: int, start: int, end: int) -> bytes | None:
             return file.read(end - start)
     except (OSError, ValueError):
         return None
+
+
+def find_library(name: str) -> str | None:
+    """Where the loader finds the library `name`, or None."""
+    from .files import LiveFiles
+
+    return LiveFiles("").find_program(name)
+
+
+def describe_file(path: str) -> tuple[str, int, str] | None:
+    """Device, inode and path of a file as /proc/PID/maps has them; None where there is none."""
+    real = os.path.realpath(path)
+    try:
+        found = os.stat(real)
+    except OSError:
+        return None
+    return f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}", found.st_ino, real

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-_MMAP, _COMM, _TASK, _MMAP2, _COMM_EXEC = (1 << bit for bit in (8, 9, 13, 23, 24))
+_MMAP, _COMM, _TASK, _WATERMARK, _MMAP2, _COMM_EXEC = (1 << bit for bit in (8, 9, 13, 14, 23, 24))
 _LOST, _COMM_RECORD, _EXIT, _FORK, _MMAP2_RECORD = 2, 3, 4, 7, 10
 _MISC_COMM_EXEC = 1 << 13
 
@@ -78,7 +78,7 @@ class _Ring:
     """The ring of one CPU."""
 
     def __init__(self, fd: Fd) -> None:
-        self._fd = fd
+        self.fd = fd
         page = mmap.PAGESIZE
         self._size = _PAGES * page
         self._memory = mmap.mmap(fd.number, page + self._size)
@@ -103,7 +103,7 @@ class _Ring:
     def close(self) -> None:
         for view in (self._head, self._tail, self._data):
             view.release()
-        self._fd.close()
+        self.fd.close()
 
 
 class Watch:
@@ -115,9 +115,10 @@ class Watch:
     def __init__(self, pid: int) -> None:
         self.lost = 0
         self._rings: list[_Ring] = []
-        bits = _MMAP | _COMM | _TASK | _MMAP2 | _COMM_EXEC | (PERF_ATTR_INHERIT if pid > 0 else 0)
+        bits = _MMAP | _COMM | _TASK | _MMAP2 | _COMM_EXEC | _WATERMARK
+        bits |= PERF_ATTR_INHERIT if pid > 0 else 0
         for cpu in online_cpus():
-            number = try_event(PerfType.SOFTWARE, PerfSoftware.DUMMY, pid=pid, cpu=cpu, flags=bits)
+            number = try_event(PerfType.SOFTWARE, PerfSoftware.DUMMY, pid=pid, cpu=cpu, flags=bits, wakeup=1)
             if number < 0:
                 self.close()
                 return
@@ -129,6 +130,11 @@ class Watch:
                 self.close()
                 return
             fcntl.ioctl(number, PERF_EVENT_IOC_ENABLE, 0)
+
+    @property
+    def fds(self) -> list[int]:
+        """Descriptors that are readable when something has changed."""
+        return [ring.fd.number for ring in self._rings]
 
     @property
     def is_open(self) -> bool:

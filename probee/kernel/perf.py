@@ -115,11 +115,14 @@ def try_event(
     config1: int = 0,
     config2: int = 0,
     flags: int = 0,
+    wakeup: int = 0,
 ) -> int:
     """perf_event_open(2), not yet enabled: a file descriptor, or -errno."""
     attr = bytearray(PERF_ATTR_SIZE)
     bits = PERF_ATTR_DISABLED | flags
-    _ATTR.pack_into(attr, 0, kind, PERF_ATTR_SIZE, config, period, 0, 0, bits, 0, bp_type, config1, config2)
+    _ATTR.pack_into(
+        attr, 0, kind, PERF_ATTR_SIZE, config, period, 0, 0, bits, wakeup, bp_type, config1, config2
+    )
     return perf_event_open(attr, pid, cpu, PERF_FLAG_FD_CLOEXEC)
 
 

@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
     Render = Callable[[Any], bytes]
 
-_VALID = 1  # BPF_STACK_BUILD_ID_VALID
 
 
 def render_stack(type: Stack, context: Context) -> Render:
     """A function from a stack, as `events.stack` has it, to its text."""
     if type.mode == "raw":
-        return lambda stack: b"\n" + b"".join([b"%x\n" % address for address in stack.frames])
+        return lambda stack: _end(b"\n" + b"".join([b"%x\n" % address for address in stack.frames]), stack)
     if type.mode == "build_id":
         return lambda stack: b"\n" + b"".join([_build_id(*frame) for frame in stack.frames])
     line: Callable[[Frame], str] = _perf_line if type.mode == "perf" else _line
@@ -39,9 +38,13 @@ def render_stack(type: Stack, context: Context) -> Render:
         else:
             found = symbols.user(stack.pid, stack.program, stack.frames)
         text = "".join([line(frame) for frames in found for frame in frames])
-        return b"\n" + text.encode("utf-8", "surrogateescape")
+        return _end(b"\n" + text.encode("utf-8", "surrogateescape"), stack)
 
     return render
+
+
+def _end(text: bytes, stack: Taken) -> bytes:
+    return text + b"        <unwind failure>\n" if stack.is_cut else text
 
 
 def render_ksym(type: Ksym, context: Context) -> Render:

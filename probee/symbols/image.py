@@ -6,10 +6,11 @@ import os
 from functools import cached_property
 
 from ..base.errors import FormatError
-from ..elf.consts import SHT
+from ..elf.consts import PF, PT, SHT
 from ..elf.debuglink import debug_paths, is_debug_file_of, parse_alt_link
 from ..elf.file import Elf
 from .frame import Frame
+from .maps import Mapping
 from .table import FunctionTable
 
 TYPE_CHECKING = False
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ..dwarf.file import Dwarf
     from ..dwarf.functions import Inlined
     from ..elf.file import Image as Bytes
-    from .maps import Mapping
 
 
 class Image:
@@ -28,6 +28,12 @@ class Image:
         self.elf = elf
         self._root = root
         self._debug_info = debug_info
+
+    @cached_property
+    def code(self) -> list[tuple[int, int, int]]:
+        """(address, offset in the file, bytes) of each segment of code."""
+        loads = [s for s in self.elf.segments if s.type == PT.LOAD and s.flags & PF.X]
+        return [(s.vaddr, s.offset, s.filesz) for s in loads]
 
     @cached_property
     def table(self) -> FunctionTable | None:
@@ -44,6 +50,10 @@ class Image:
         """
         looked = place - is_return
         found = self.table.find(looked) if self.table is not None else None
+        if found is None and is_return and self.table is not None:
+            # Nobody calls what runs after a signal's handler: it is returned to, at its first byte.
+            is_return, looked = False, place
+            found = self.table.find(place)
         if found is None:
             return (Frame(address, "", 0, module),)
         name, offset = found[0], found[1] + is_return
@@ -136,6 +146,17 @@ class ImageOpener:
             self._opened[key] = self._make(open_image(path), path, "")
         return self._opened[key]
 
+    def open_library(self, name: str) -> Image | None:
+        """The library that the loader finds under `name`, as the mapping of it would be; or None."""
+        from ..kernel.images import describe_file, find_library
+
+        path = find_library(name)
+        described = describe_file(path) if path is not None else None
+        if described is None:
+            return None
+        device, inode, real = described
+        return self.open_mapping(0, Mapping(0, 0, "r-xp", 0, device, inode, real))
+
     def _open(self, pid: int, mapping: Mapping) -> Image | None:
         from ..kernel.images import open_image, read_vdso
 
@@ -143,7 +164,7 @@ class ImageOpener:
             return self._make(read_vdso(pid, mapping.start, mapping.end), mapping.path, "")
         if not mapping.file:
             return None
-        root, inode = f"/proc/{pid}/root", mapping.inode
+        root, inode = f"/proc/{pid}/root" if pid else "", mapping.inode
         data = open_image(f"/proc/{pid}/map_files/{mapping.start:x}-{mapping.end:x}")
         if data is None and not mapping.is_deleted:
             data = open_image(root + mapping.file, inode) or open_image(mapping.file, inode)

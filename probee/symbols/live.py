@@ -49,14 +49,19 @@ def _is_on(config: dict[str, str | int], name: str) -> bool:
 
 
 class _Process:
-    """The address spaces that were seen of one process, the latest last, and what was found in them."""
+    """The address spaces that were seen of one process, the latest last, and what was found in them: of addresses
+    as they are, and of those that calls return to."""
 
     def __init__(self, start: int | None) -> None:
         self.start = start
         self.is_gone = False
         self.spaces: list[Space] = []
-        self.found: dict[int, tuple[Frame, ...]] = {}
-        self.returns: dict[int, tuple[Frame, ...]] = {}
+        self.kept: tuple[dict[int, tuple[Frame, ...]], dict[int, tuple[Frame, ...]]] = ({}, {})
+
+    def drop_kept(self) -> None:
+        """Something else is mapped now: what was found before may be wrong."""
+        for kept in self.kept:
+            kept.clear()
 
 
 class LiveSymbols:
@@ -120,6 +125,33 @@ class LiveSymbols:
         if pid:
             self._read_space(pid, self._find_process(pid))
             self._tell(pid)
+            self._prepare(pid)
+
+    def _prepare(self, pid: int) -> None:
+        """Make tables of the libraries that process `pid` is going to load: once it runs there is no time for it."""
+        if self._tables is None:
+            return
+        images = [self._images.open_mapping(pid, mapping) for mapping in self._spaces_of(pid)]
+        seen: set[str] = set()
+        while images:
+            image = images.pop()
+            for name in image.elf.dynamic.needed if image is not None else ():
+                if name not in seen:
+                    seen.add(name)
+                    library = self._images.open_library(name)
+                    images.append(library)
+                    if library is not None:
+                        self._tables.prepare(library)
+
+    def _spaces_of(self, pid: int) -> list[Mapping]:
+        process = self._processes.get(pid)
+        mappings = process.spaces[-1].mappings if process is not None and process.spaces else []
+        return [mapping for mapping in mappings if mapping.is_executable and mapping.file]
+
+    @property
+    def fds(self) -> list[int]:
+        """Descriptors that are readable when `catch_up` has something to do."""
+        return self._watch.fds if self._watch is not None else []
 
     def _tell(self, pid: int) -> None:
         """Tell the programs of what process `pid` has mapped, as far as it is known."""
@@ -156,8 +188,7 @@ class LiveSymbols:
             change.start, change.end, "r-xp", change.offset, change.device, change.inode, change.path
         )
         process.spaces[-1].add(mapping)
-        process.found.clear()
-        process.returns.clear()
+        process.drop_kept()
         if self._tables is not None and self._tables.have(change.pid):
             self._tables.add(change.pid, [mapping])
         # Opened while it is there: of a process in a container that is gone, no path leads to it.
@@ -166,8 +197,7 @@ class LiveSymbols:
     def _executed(self, change: Executed) -> None:
         process = self._processes.setdefault(change.pid, _Process(read_start(change.pid)))
         process.spaces.append(Space(change.pid, "", self._images))
-        process.found.clear()
-        process.returns.clear()
+        process.drop_kept()
         if self._tables is not None and self._tables.have(change.pid):
             self._tables.forget(change.pid)
             self._tables.add(change.pid, ())
@@ -188,44 +218,53 @@ class LiveSymbols:
             self._tables.forget(change.pid)
 
     def user(self, pid: int, program: int, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
-        if not addresses:
-            return []
+        return self._user(pid, program, addresses[:1], False) + self._user(pid, program, addresses[1:], True)
+
+    def user_name(self, pid: int, program: int, address: int) -> str:
+        ((*_, frame),) = self._user(pid, program, (address,), False)
+        return frame.name
+
+    def _user(
+        self, pid: int, program: int, addresses: Sequence[int], is_return: bool
+    ) -> list[tuple[Frame, ...]]:
         process = self._processes.get(pid)
         if process is not None:
-            found, returns = process.found, process.returns
-            frames = [found.get(addresses[0]), *[returns.get(address) for address in addresses[1:]]]
+            kept = process.kept[is_return]
+            frames = [kept.get(address) for address in addresses]
             if None not in frames:
                 return frames  # type: ignore[return-value]
         self.catch_up()
         process = self._find_process(pid)
-        self._cover(pid, process, program, addresses)
-        return [
-            self._user_frames(process, address, is_return=bool(at)) for at, address in enumerate(addresses)
-        ]
+        kept = process.kept[is_return]
+        found = self._resolve(pid, process, program, sorted(set(addresses) - kept.keys()), is_return)
+        for address, some in found.items():
+            # What is in no file may get its name later: a compiler writes it down when it likes.
+            if some[-1].name or some[-1].module:
+                kept[address] = some
+        return [kept.get(address) or found[address] for address in addresses]
 
-    def user_name(self, pid: int, program: int, address: int) -> str:
-        self.catch_up()
-        process = self._find_process(pid)
-        self._cover(pid, process, program, (address,))
-        return self._user_frames(process, address, is_return=False)[-1].name
-
-    def _user_frames(self, process: _Process, address: int, *, is_return: bool) -> tuple[Frame, ...]:
-        kept = process.returns if is_return else process.found
-        frames = kept.get(address)
-        if frames is not None:
-            return frames
+    def _resolve(
+        self, pid: int, process: _Process, program: int, addresses: list[int], is_return: bool
+    ) -> dict[int, tuple[Frame, ...]]:
+        """The frames of each of `addresses`, which ascend: by what is mapped now, else by what was."""
+        found: dict[int, tuple[Frame, ...]] = {}
+        left = addresses
+        if process.spaces:
+            left = process.spaces[-1].resolve_all(left, is_return, found)
+        if left and not process.is_gone:
+            self._read_space(pid, process)
+        if left and not process.spaces:
+            guess = self._guess_space(program, left[0]) if not is_return else None
+            process.spaces += [guess] if guess is not None else []
         for space in reversed(process.spaces):
-            if space.covers(address):
-                frames = space.resolve(address, is_return)
-                break
-        else:
-            frames = (Frame(address),)
+            left = space.resolve_all(left, is_return, found)
+        for address in left:
+            found[address] = (Frame(address),)
         if self._settings.cpp_demangle:
-            frames = tuple([_demangled(frame) for frame in frames])
-        # What a compiler makes while it runs may get its name later.
-        if frames[-1].name:
-            kept[address] = frames
-        return frames
+            for address, frames in found.items():
+                if any(frame.name[:2] in ("_Z", "_R") for frame in frames):
+                    found[address] = tuple([_demangled(frame) for frame in frames])
+        return found
 
     def _find_process(self, pid: int) -> _Process:
         """What is known of the process that has the id `pid` now, or had it last."""
@@ -236,18 +275,6 @@ class LiveSymbols:
         if known is None or (start is not None and known.start is not None and start != known.start):
             known = self._processes[pid] = _Process(start)
         return known
-
-    def _cover(self, pid: int, process: _Process, program: int, addresses: Sequence[int]) -> None:
-        """Have a space for all `addresses`, as far as there is one."""
-        newest = process.spaces[-1] if process.spaces else None
-        if newest is not None and all(newest.covers(address) for address in addresses):
-            return
-        if not process.is_gone:
-            self._read_space(pid, process)
-        if not any(space.covers(addresses[0]) for space in process.spaces):
-            guess = self._guess_space(program, addresses[0])
-            if guess is not None:
-                process.spaces.insert(0, guess)
 
     def _read_space(self, pid: int, process: _Process) -> None:
         text = read_maps(pid)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..base.errors import FormatError
 from ..base.record import record
-from ..elf.consts import PF, PT
 from .frame import Frame
 from .maps import Mapping, Maps, parse_maps
 from .perfmap import PerfMap, parse_perf_map
@@ -13,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .image import Image, ImageOpener
 
+_PAGE = 0xFFF
 _VSYSCALL = {0x000: "gettimeofday", 0x400: "time", 0x800: "getcpu"}
 """Offsets in the page "[vsyscall]" of x86-64, whose addresses are part of the kernel's interface."""
 
@@ -35,7 +35,7 @@ class Space:
         self._pid, self._images = pid, images
         self.maps = parse_maps(text, f"/proc/{pid}/maps")
         self._added: list[Mapping] = []
-        self._region = _Region(0, 0, "")
+        self._regions: dict[Mapping, _Region] = {}
         self._jit: PerfMap | None = None
         self._jit_mark = (0, 0)
 
@@ -45,29 +45,15 @@ class Space:
         space = cls(0, "", images)
         image = images.open_path(path)
         if image is not None:
-            code = [s for s in image.elf.segments if s.type == PT.LOAD and s.flags & PF.X]
-            space.maps = Maps(
-                tuple(
-                    [
-                        Mapping(
-                            s.vaddr + bias & ~0xFFF,
-                            s.vaddr + s.filesz + bias,
-                            "r-xp",
-                            s.offset - (s.vaddr + bias & 0xFFF),
-                            "",
-                            0,
-                            path,
-                        )
-                        for s in code
-                    ]
-                )
-            )
+            for vaddr, offset, size in image.code:
+                start, within = vaddr + bias & ~_PAGE, vaddr + bias & _PAGE
+                end = vaddr + bias + size
+                space.add(Mapping(start, end, "r-xp", offset - within, "", 0, path))
         return space
 
     def add(self, mapping: Mapping) -> None:
         """What was mapped later, over whatever was there."""
         self._added.append(mapping)
-        self._region = _Region(0, 0, "")
 
     @property
     def mappings(self) -> list[Mapping]:
@@ -87,46 +73,54 @@ class Space:
                 return mapping
         return self.maps.find(address)
 
-    def covers(self, address: int) -> bool:
-        """Whether something is mapped at `address`."""
-        return self.find(address) is not None
-
     def is_part_of(self, other: Space) -> bool:
         """Whether `other` is this space later: the program is the same, at the same place."""
         mine, theirs = _program(self.maps), _program(other.maps)
         return mine is not None and mine == theirs
 
-    def resolve(self, address: int, is_return: bool) -> tuple[Frame, ...]:
-        """The frames at a mapped address, innermost first; `is_return`: it is where a call returns to."""
-        region = self._region
-        if not region.start <= address < region.end:
-            region = self._region = self._find_region(address)
-        if region.image is not None:
-            return region.image.frames(address - region.bias, address, region.path, is_return)
+    def resolve_all(
+        self, addresses: list[int], is_return: bool, found: dict[int, tuple[Frame, ...]]
+    ) -> list[int]:
+        """Put the frames, innermost first, of each of `addresses` into `found`; those that nothing is mapped at
+        are given back. They ascend; `is_return`: they are where calls return to."""
+        left = []
+        region, end = None, 0
+        for address in addresses:
+            if region is None or not region.start <= address < end:
+                region = self._find_region(address)
+                end = region.end if region is not None else 0
+            if region is None:
+                left.append(address)
+            elif region.image is not None:
+                found[address] = region.image.frames(address - region.bias, address, region.path, is_return)
+            else:
+                found[address] = (self._outside(region, address, is_return),)
+        return left
+
+    def _outside(self, region: _Region, address: int, is_return: bool) -> Frame:
+        """The frame at an address that is of no file that can be read."""
         if region.path == "[vsyscall]":
             offset = address - region.start
             name = _VSYSCALL.get(offset & ~0x3FF, "")
-            return (Frame(address, name, offset & 0x3FF if name else 0, region.path),)
+            return Frame(address, name, offset & 0x3FF if name else 0, region.path)
         name, offset = self._find_jit(address - is_return) or ("", 0)
-        return (Frame(address, name, offset + is_return if name else 0, region.path),)
+        return Frame(address, name, offset + is_return if name else 0, region.path)
 
-    def _find_region(self, address: int) -> _Region:
+    def _find_region(self, address: int) -> _Region | None:
         mapping = self.find(address)
         if mapping is None:
-            return _Region(address, address + 1, "")
+            return None
+        region = self._regions.get(mapping)
+        if region is None:
+            region = self._regions[mapping] = self._open_region(mapping)
+        return region
+
+    def _open_region(self, mapping: Mapping) -> _Region:
         image = self._images.open_mapping(self._pid, mapping)
-        if image is None:
+        bias = find_bias(mapping, image) if image is not None else None
+        if image is None or bias is None:
             return _Region(mapping.start, mapping.end, mapping.path)
-        if mapping.path == "[vdso]":
-            return _Region(mapping.start, mapping.end, mapping.path, image, mapping.start - _lowest(image))
-        # Address of the file's first byte, were all of it mapped as this part is.
-        base = mapping.start - mapping.offset
-        for segment in image.elf.segments:
-            start, end = base + segment.offset, base + segment.offset + segment.filesz
-            if segment.type == PT.LOAD and segment.flags & PF.X and start <= address < end:
-                bounds = max(start, mapping.start), min(end, mapping.end)
-                return _Region(*bounds, mapping.path, image, start - segment.vaddr)
-        return _Region(address, address + 1, mapping.path)
+        return _Region(mapping.start, mapping.end, mapping.path, image, bias)
 
     def _find_jit(self, address: int) -> tuple[str, int] | None:
         """A function that a JIT compiler made. Its file is read again when it has grown."""
@@ -145,8 +139,15 @@ class Space:
         return found
 
 
-def _lowest(image: Image) -> int:
-    return min([s.vaddr - s.offset for s in image.elf.segments if s.type == PT.LOAD], default=0)
+def find_bias(mapping: Mapping, image: Image) -> int | None:
+    """By how much addresses of a mapping are higher than the file's own; None where it shows no code of it."""
+    if mapping.path == "[vdso]":
+        return mapping.start - min([vaddr - offset for vaddr, offset, _ in image.code], default=0)
+    end = mapping.offset + mapping.end - mapping.start
+    for vaddr, offset, size in image.code:
+        if offset < end and mapping.offset < offset + size:
+            return mapping.start - mapping.offset + offset - vaddr
+    return None
 
 
 def _program(maps: Maps) -> tuple[int, str, int, str] | None:

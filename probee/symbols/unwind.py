@@ -12,7 +12,6 @@ from bisect import bisect_right
 from ..base.errors import FormatError, KernelError
 from ..base.record import record
 from ..elf.cfi import parse_unwind_table
-from ..elf.consts import PF, PT
 from ..spec.unwind import (
     BLOCK_SHIFT,
     BLOCKS,
@@ -26,6 +25,7 @@ from ..spec.unwind import (
     SPACES,
     WANTED,
 )
+from .space import find_bias
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,6 +81,10 @@ class UnwindTables:
                 if image is not None and stored is not None:
                     self._add_mapping(pid, mapping, image, stored)
 
+    def prepare(self, image: Image) -> None:
+        """Make the rows of a file before somebody maps it."""
+        self._store(image)
+
     def forget(self, pid: int) -> None:
         """Take away what is known of process `pid`: it has ended, or runs another program."""
         for key in self._keys.pop(pid, ()):
@@ -126,18 +130,6 @@ class UnwindTables:
         self._blocks[first : first + count + 1] = memoryview(array("I", numbers))
         self._next_block, self._next_row = first + count + 1, row + len(starts)
         return _Stored(low, first, count)
-
-
-def find_bias(mapping: Mapping, image: Image) -> int | None:
-    """By how much addresses of a mapping are higher than the file's own; None where it shows no code of it."""
-    loads = [s for s in image.elf.segments if s.type == PT.LOAD]
-    if mapping.path == "[vdso]":
-        return mapping.start - min([s.vaddr - s.offset for s in loads], default=0)
-    end = mapping.offset + mapping.end - mapping.start
-    for segment in loads:
-        if segment.flags & PF.X and segment.offset < end and mapping.offset < segment.offset + segment.filesz:
-            return mapping.start - mapping.offset + segment.offset - segment.vaddr
-    return None
 
 
 def split_range(start: int, end: int) -> Iterator[tuple[int, int]]:
