@@ -69,7 +69,7 @@ def _parse_number(text: str, *, signed: bool) -> int:
 
 
 def check_given(checked: Checked, named: Named) -> list[Diagnostic]:
-    """What is wrong with the script's options. Raises UsageError for what was given and is none, or not right."""
+    """What is wrong with the script's options. Raises UsageError for what was given and is none, or wrong."""
     calls = [site for function, site in checked.calls.values() if function.name == "getopt"]
     if not calls and not named:
         return []
@@ -136,6 +136,7 @@ def _unexpected(unknown: list[str], defaults: dict[str, Option], about: dict[str
     if not defaults:
         return UsageError(message, hint="no custom program options defined.")
     if "help" not in unknown:
-        return UsageError(message, hint=f"expected program options: {': '.join([f'--{n}' for n in defaults])}")
+        names = [f"--{name}" for name in defaults]
+        return UsageError(message, hint=f"expected program options: {': '.join(names)}")
     lines = [f"--{name}: {about[name]}" if about.get(name) else f"--{name}" for name in defaults]
     return UsageError(message, hint="\n".join(["expected program options:", *lines]))

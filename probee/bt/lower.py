@@ -17,6 +17,7 @@ from __future__ import annotations
 from ..base.bits import align_up
 from ..funcs.emit import ROOM, Emitter, Place, in_memory, in_register
 from ..funcs.merged import merge_cpus
+from ..funcs.process import current_ids
 from ..funcs.stored import Home
 from ..funcs.unit import GLOBALS
 from ..ir.builder import Builder
@@ -165,7 +166,7 @@ def lower_program(
     if not isinstance(site.link, Special) and any(names & _ENDING for names in checked.names.values()):
         _leave_unless(s, b.compare("eq", b.load(b.global_(GLOBALS, unit.stopped()), U64), 0))
     if filtered:
-        own = b.op("lshr", b.call("get_current_pid_tgid"), 32)
+        own = b.op("lshr", current_ids(s), 32)
         _leave_unless(s, b.compare("eq", own, b.load(b.global_(GLOBALS, unit.traced_pid()), U64)))
     if probe.predicate is not None:
         b.span = probe.predicate.span

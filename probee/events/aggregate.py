@@ -74,8 +74,8 @@ class Series:
 
 
 def find_span(all_series: Sequence[Series], of: Series) -> list[tuple[int, int | None]]:
-    """Numbers and values of the intervals of one series that are shown: the last `type.count` up to the newest
-    one of all series of a map, from the first on that it has; None is an interval without values."""
+    """Numbers and values of the intervals of one series that are shown: the last `type.count` up to the
+    newest one of all series of a map, from the first on that it has; None is an interval without values."""
     last = max([series.last for series in all_series], default=0)
     start = last - of.type.count + 1
     shown = {number: value for number, value in of.values if number >= start}
@@ -207,7 +207,7 @@ def _merge_series(type: TSeries) -> Callable[[list[tuple[int, ...]]], Series]:
             newest = max([epoch for _, _, epoch in buckets])
             if newest:
                 found[newest - 1] = [(one, other) for one, other, epoch in buckets if epoch == newest]
-        # The very first interval of the clock is shown as 0, as bpftrace does, which takes its number for none.
+        # The very first interval of the clock is shown as 0, as by bpftrace, which takes its number for none.
         return Series(type, tuple([(n, merge(found[n]) if n else 0) for n in sorted(found)]))
 
     return merge_all

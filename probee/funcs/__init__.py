@@ -18,18 +18,21 @@
     control.py     exit clear zero
     entries.py     delete has_key
     strings.py     str
+    counted.py     text that knows its length, of Go and Rust
     search.py      strlen strncmp strstr strcontains str_concat
     buffers.py     buf
     address.py     ntop pton macaddr
     pointers.py    kptr uptr bswap
     codes.py       strerror signal_name syscall_name
     clock.py       nsecs elapsed strftime
-    task.py        pid tid uid gid username comm cpu
+    process.py     pid tid
+    task.py        uid gid username comm cpu
     kin.py         ppid pcomm leader_tid leader_comm
     kaddr.py       kaddr percpu_kaddr
     system.py      rand ncpus numaid jiffies usermode curtask cgroup
     registers.py   arg0 … argN retval reg
     context.py     args
+    golang.py      goid
     usdt.py        argN of probes that say where their arguments are
     place.py       func probe probetype
     predicates.py  is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err
@@ -77,12 +80,14 @@ _NAMES = {
     "pointers": "kptr uptr bswap",
     "codes": "strerror signal_name syscall_name",
     "clock": "nsecs elapsed strftime",
-    "task": "pid tid uid gid username comm cpu",
+    "process": "pid tid",
+    "task": "uid gid username comm cpu",
     "kin": "ppid pcomm leader_tid leader_comm",
     "kaddr": "kaddr percpu_kaddr",
     "system": "rand ncpus numaid jiffies usermode curtask cgroup",
     "registers": "retval reg",
     "context": "args",
+    "golang": "goid",
     "place": "func probe probetype",
     "predicates": "is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err",
     "asserts": "assert static_assert fail",
@@ -103,9 +108,8 @@ _NAMES = {
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 _BUILTIN = "__builtin_"
-_BUILTINS = frozenset(
-    [f"{_BUILTIN}{n}" for n in "comm config cpu elapsed func ncpus probe probetype retval uaddr usermode".split()]
-)
+_BUILT = "comm config cpu elapsed func ncpus probe probetype retval uaddr usermode"
+_BUILTINS = frozenset([_BUILTIN + name for name in _BUILT.split()])
 """What the macros of bpftrace's library are made of, by the names that it has there."""
 
 _ARGUMENT = re.compile(r"arg(0|[1-9]\d{0,2})")

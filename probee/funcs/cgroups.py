@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @func
 class CgroupPathFunc(Func):
-    """where the cgroup of an id is, for printing; `filter` is a pattern of the hierarchy's name ("unified" of version 2)"""
+    """where the cgroup of an id is, for printing
+
+    `filter` is a pattern of the name of the hierarchy ("unified" of version 2).
+    """
 
     name = "cgroup_path"
     params = (Param("id", "int"), Param("filter", "text", optional=True))

@@ -25,7 +25,7 @@ def _check_safe(call: CallSite, to: Checking) -> None:
 
 @func
 class Override(Func):
-    """have the traced function not run, and return a number; only of functions that allow errors to be injected"""
+    """have the traced function not run, and return a number; the function must allow errors to be injected"""
 
     name = "override"
     params = (Param("returned", "any"),)
@@ -47,7 +47,7 @@ class Override(Func):
 
 @func
 class WriteUser(Func):
-    """write bytes of text, a buffer, an array or a struct to an address of the current process; true if it could"""
+    """write bytes of text, an array or a struct to an address of the current process; true if it could"""
 
     name = "write_user"
     params = (Param("address", "any"), Param("value", "any"), Param("length", "int"))

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
 _MOST = 64
 
-_PROBES = frozenset(
-    "kprobe kretprobe uprobe uretprobe usdt tracepoint profile fentry fexit rawtracepoint".split()
-)
+_KINDS = "kprobe kretprobe uprobe uretprobe usdt tracepoint profile fentry fexit rawtracepoint"
+_PROBES = frozenset(_KINDS.split())
 
 _NAMES = """
 HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU

@@ -12,6 +12,7 @@ from ..ir.types import U16, U64
 from ..spec.abi import ProgType
 from ..spec.values import MODES, Stack
 from .func import Arg, CallSite, Func, Param, func
+from .process import current_ids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def store_head(to: Emitter, place: Place, type: Stack) -> None:
     b = to.b
     b.store(place.pointer, 0, 2, place.offset)
     b.store(place.pointer, 0 if type.kernel else to.program_number, 2, place.offset + 2)
-    process: Value | int = 0 if type.kernel else b.op("lshr", b.call("get_current_pid_tgid"), 32)
+    process: Value | int = 0 if type.kernel else b.op("lshr", current_ids(to), 32)
     b.store(place.pointer, process, 4, place.offset + 4)
 
 

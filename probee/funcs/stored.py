@@ -111,7 +111,7 @@ def _place_hash(unit: Unit, name: str, key: CType | None, value: CType, declared
 
 
 def _limit_series(name: str, value: TSeries, size: int) -> int:
-    """How many keys there is memory for, of a number for each CPU. Raises FeatureError for one that is too large."""
+    """How many keys there is memory for. Raises FeatureError for values that are too large for a key."""
     if size > _PER_CPU:
         most = _PER_CPU // (value.size // value.count)
         raise FeatureError(

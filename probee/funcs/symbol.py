@@ -11,6 +11,7 @@ from ..ir.types import U64
 from ..spec.bundle import UprobeLink
 from ..spec.values import Ksym, Usym
 from .func import CallSite, Func, Param, func
+from .process import current_ids
 from .text import decode
 
 TYPE_CHECKING = False
@@ -56,7 +57,7 @@ class UserSymbol(Func):
     def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
         b = to.b
         b.store(place.pointer, b.ext(to.value(call.args[0]), U64), 8, place.offset)
-        b.store(place.pointer, b.op("lshr", b.call("get_current_pid_tgid"), 32), 4, place.offset + 8)
+        b.store(place.pointer, b.op("lshr", current_ids(to), 32), 4, place.offset + 8)
         b.store(place.pointer, to.program_number, 4, place.offset + 12)
 
 

@@ -1,4 +1,4 @@
-"""Who runs: pid tid uid gid username comm cpu."""
+"""Who runs: uid gid username comm cpu."""
 
 from __future__ import annotations
 
@@ -29,20 +29,6 @@ class _Half(Func):
     def lower(self, call: CallSite, to: Emitter) -> Value:
         both = to.b.call(self.helper)
         return to.b.ext(to.b.op("lshr", both, 32) if self.high else both, U32)
-
-
-@func
-class Pid(_Half):
-    """process id (of the whole process: what the kernel calls tgid)"""
-
-    name, helper, high = "pid", "get_current_pid_tgid", True
-
-
-@func
-class Tid(_Half):
-    """thread id"""
-
-    name, helper, high = "tid", "get_current_pid_tgid", False
 
 
 @func

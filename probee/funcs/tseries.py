@@ -33,7 +33,9 @@ CLOCK_SETTING = "dummy_ts_map"
 
 @func
 class TSeriesFunc(Aggregation):
-    """n over the last `count` intervals of so many nanoseconds: the last value of each, or by "avg" "max" "min" "sum"
+    """n over the last `count` intervals of so many nanoseconds
+
+    Of each the last value, or by "avg", "max", "min", "sum".
 
     A program that is interrupted, on its CPU, by another one at the very start of an interval may take what
     that one added with it: nothing else is ever lost.
@@ -59,8 +61,8 @@ class TSeriesFunc(Aggregation):
         elif count > _MOST:
             wrong = f"tseries() num_intervals must be < {_MOST} ({count} provided)"
         elif len(call.args) > 3 and agg not in _AGGREGATIONS:
-            known = ", ".join(sorted(_AGGREGATIONS))
-            wrong = f'tseries() expects one of the following aggregation functions: {known} ("{agg}" provided)'
+            known = f"one of the following aggregation functions: {', '.join(sorted(_AGGREGATIONS))}"
+            wrong = f'tseries() expects {known} ("{agg}" provided)'
         if wrong:
             to.error(wrong, call.span)
             return None
@@ -103,12 +105,12 @@ class TSeriesFunc(Aggregation):
 def _check_stable(call: CallSite, to: Checking) -> None:
     mode = to.settings.get("unstable_tseries", "enable")
     if mode == "error":
-        message = "tseries feature is not enabled by default. To enable this unstable feature, set the config flag"
-        to.error(f"{message} to enable. unstable_tseries=enable", call.span)
+        message = "tseries feature is not enabled by default. To enable this unstable feature, set the config"
+        to.error(f"{message} flag to enable. unstable_tseries=enable", call.span)
     elif mode == "warn":
         to.warn_once(
-            "Script is using an unstable feature: tseries. To prevent this warning you must explicitly enable "
-            "it in the config e.g. unstable_tseries=enable"
+            "Script is using an unstable feature: tseries. "
+            "To prevent this warning you must explicitly enable it in the config e.g. unstable_tseries=enable"
         )
 
 

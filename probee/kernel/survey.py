@@ -44,6 +44,8 @@ NEEDED = (
 )
 """Features that decide how a script is compiled; what is not asked for here is not tried."""
 
+_FIRST_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO
+
 _FILE = "features"
 _FORM = "probee features 1"
 _LEVELS = ("isa_v2", "isa_v3", "isa_v4")
@@ -74,7 +76,21 @@ def survey(path: str, cache: str | None = None, needed: Iterable[str] = NEEDED) 
         names=LiveNames(),
         types=LiveTypes(cache),
         page_size=os.sysconf("SC_PAGESIZE"),
+        pid_namespace=_find_namespace(),
     )
+
+
+def _find_namespace() -> tuple[int, int] | None:
+    """Device and inode of this process's namespace of process ids; None for the first one, or where it is not
+    told."""
+    try:
+        found = os.stat("/proc/self/ns/pid")
+    except OSError:
+        return None
+    if found.st_ino == _FIRST_NAMESPACE:
+        return None
+    # As the kernel itself has it (MKDEV), which is not how stat tells it.
+    return os.major(found.st_dev) << 20 | os.minor(found.st_dev), found.st_ino
 
 
 def find_features(names: Iterable[str], cache: str | None = None) -> dict[str, Known]:

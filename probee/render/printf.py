@@ -12,7 +12,7 @@ from ..base.errors import InternalError
 from ..ctype.types import Bool, Enum, Int, Ptr, strip_typedefs
 from ..events.batch import Column, compile_rows
 from ..events.decode import BYTE_ORDER, Form, integer_code, is_text, item_of
-from ..spec.printf import find_fault, parse_format
+from ..spec.printf import FLAGS, find_fault, parse_format
 from .value import compile_text, escape_buffer
 
 TYPE_CHECKING = False
@@ -150,6 +150,11 @@ class _Builder:
         if specifier == "c":
             self.expressions.append(value)
             return _template(conversion, "c", "-")
+        if specifier == FLAGS:
+            from .gfp import render_gfp
+
+            self.expressions.append(f"{self._name('flags', render_gfp)}({value})")
+            return _template(conversion, "b", "-")
         is_plain = conversion.precision is None and "#" not in conversion.flags and specifier != "p"
         if is_plain:
             self.expressions.append(value)

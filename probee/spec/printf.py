@@ -2,7 +2,7 @@
 
 Pure: the compile half asks what a call means, the run half how to render it. The syntax is
 bpftrace's: `%[-+ #0][width][.precision][hh|h|l|ll|j|z|t|L]specifier` with the specifiers d i u o x
-X c p s and, for buffers, r rx rh. A `*` for width or precision takes no argument and stands for
+X c p s, for buffers r rx rh, for flags of the page allocator gr. A `*` for width or precision takes no argument and stands for
 none. Without a length modifier integers are cut to 32 bits.
 """
 
@@ -30,6 +30,8 @@ _CONVERSION = re.compile(
 
 _NUMBERS = frozenset(("d", "i", "u", "o", "x", "X", "c", "p"))
 _BUFFERS = frozenset(("r", "rx", "rh"))
+FLAGS = "gr"
+"""The specifier of the page allocator's flags."""
 
 _LENGTH_BITS = {"hh": 8, "h": 16, "l": 64, "ll": 64, "j": 64, "z": 64, "t": 64}
 
@@ -53,7 +55,7 @@ class Conversion:
     @property
     def bits(self) -> int:
         """Bits that an integer argument is cut to."""
-        return 64 if self.specifier == "p" else _LENGTH_BITS.get(self.length, 32)
+        return 64 if self.specifier in ("p", FLAGS) else _LENGTH_BITS.get(self.length, 32)
 
     @property
     def signed(self) -> bool:
@@ -127,6 +129,8 @@ def _find_misfit(conversion: Conversion, type: CType) -> str | None:
         return f"unable to print none type for specifier: {specifier}"
     if specifier in _NUMBERS:
         fits = isinstance(type, (Int, Bool, Ptr, Enum))
+    elif specifier == FLAGS:
+        fits = isinstance(type, Int)
     elif specifier in _BUFFERS:
         fits = isinstance(type, Buffer)
     elif specifier == "s":
