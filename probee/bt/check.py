@@ -105,6 +105,7 @@ class Checker:
         self.deciding = False  # the next one of them may be decided
         self.locked: dict[object, CType] = {}
         self._locals: dict[tree.Node, Local] = {}
+        self._uses: dict[str, list[Span]] = {}  # where maps are named
 
     def run(self) -> Checked:
         deep = find_too_deep(self.checked.script)
@@ -115,6 +116,7 @@ class Checker:
         for _ in range(_MOST_ROUNDS):
             self.changed = self.waiting = False
             self.diagnostics = []
+            self._uses = {}
             for action in self.checked.actions:
                 self._check_action(action)
             for function in self.checked.script.functions:
@@ -200,7 +202,8 @@ class Checker:
             elif kind[1] != isinstance(info.value, Aggregate):
                 needed = "percpuhash" if isinstance(info.value, Aggregate) else "hash"
                 message = f"Incompatible map types. Type from declaration: {decl.kind}."
-                self.error(f"{message} Type from value/key type: {needed}", decl.span)
+                for span in self._uses.get(decl.name, [decl.span]):
+                    self.error(f"{message} Type from value/key type: {needed}", span)
 
     def _settle(self) -> None:
         """Close the types of what is kept and sent. Those of expressions stay open: `arg0 == 1` needs it."""
@@ -359,6 +362,8 @@ class Checker:
     def use_key(self, access: tree.MapAccess) -> MapInfo:
         """The map of an access, whose key is merged into the map's."""
         info = self.find_map(access.name, access.span)
+        name = replace(access.span, end=access.span.start + len(access.name))
+        self._uses.setdefault(access.name, []).append(name)
         keyed = bool(access.keys)
         types = [type_of(self, key) for key in access.keys]
         if info.keyed is None:

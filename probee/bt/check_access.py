@@ -8,16 +8,19 @@ from ..ctype.types import CHAR, INT8, UINT64, VOID, Array, CType, Enum, Ptr, Str
 from ..funcs import find
 from ..spec.values import Aggregate, Str, Tuple
 from . import tree
+from .check_convert import check_conversion
 from .check_comptime import note_field, pass_over
 from .constants import number_of
 from .members import as_pointer, find_field, find_member
 from .names import did_you_mean
 from .types import (
+    LiteralInt,
     describe,
     element_of,
     is_integer,
     is_scalar,
     is_signed,
+    kind_of,
     literal_type,
     merge,
     reads_as,
@@ -28,6 +31,7 @@ from .written import asked_type, written_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..base.source import Span
     from .check import Checker
 
 
@@ -116,7 +120,7 @@ def check_index(c: Checker, expr: tree.Index) -> CType | None:
             c.error("Array-style access for tuples only valid for integer literals", expr.span)
             return None
         return _element(c, expr, type, number)
-    if not is_integer(reads_as(by) or by) or (number is None and is_signed(by)) or (number or 0) < 0:
+    if not is_integer(reads_as(by) or by) or (number is None and is_signed(by) and not isinstance(by, LiteralInt)) or (number or 0) < 0:
         message = "The array index operator [] only accepts non-negative integer indices."
         c.error(f"{message} Got: {describe(by)}", expr.span)
         return None
@@ -208,9 +212,13 @@ def check_offsetof(c: Checker, expr: tree.OffsetOf) -> CType | None:
             offset += at
             continue
         member = find_member(type, name) if isinstance(type, Struct) else None
+        if member is None and not isinstance(type, Struct):
+            what = "Record does not contain" if isinstance(type, Tuple) else f"'{describe(type)}' is not a C type."
+            c.error(f"{what} a field named '{name}'" if isinstance(type, Tuple) else what, expr.span)
+            return None
         if member is None:
-            what = "Record" if isinstance(type, Tuple) else f"'{describe(type)}'"
-            c.error(f"{what} does not contain a field named '{name}'", expr.span)
+            hint = did_you_mean(name, [m.name for m in type.members]) if isinstance(type, Struct) else None
+            c.error(f"'{describe(type)}' has no field named '{name}'", expr.span, hint)
             return None
         offset += member.offset_bits // 8
         type = member.type
@@ -243,11 +251,11 @@ def check_if(c: Checker, expr: tree.IfExpr) -> CType | None:
     return check_choice(c, expr, c.type_of(expr.then), expr.then, c.type_of(expr.otherwise), expr.otherwise)
 
 
-def check_condition(c: Checker, condition: tree.Expr) -> None:
+def check_condition(c: Checker, condition: tree.Expr, marked: Span | None = None) -> None:
     """Check what is asked if it is true."""
     type = c.type_of(condition)
     if type is not None and not (is_scalar(type) or reads_as(type)):
-        c.error(f"Invalid condition: {describe(type)}", condition.span)
+        c.error(f"Invalid condition: {kind_of(type)}", marked or condition.span)
 
 
 def check_choice(
@@ -268,4 +276,6 @@ def check_choice(
             node.span,
         )
         return None
+    for expr, type in ((then, one), (otherwise, other)):
+        check_conversion(c, expr, type, merged)
     return merged

@@ -28,6 +28,13 @@ def check_comptime(c: Checker, expr: tree.Comptime) -> CType | None:
     known = c.comptimes.get(expr)
     type = c.type_of(expr.operand)
     number = known if known is not None else number_of(c, expr.operand)
+    if expr.operand in c.checked.infos:
+        c.checked.infos[expr] = c.checked.infos[expr.operand]
+        return type
+    text = text_of(c, expr.operand)
+    if text is not None:
+        c.checked.texts[expr] = text
+        return type
     if type is None or number is None:
         c.error("Unable to resolve comptime expression", expr.span)
         c.waiting = True

@@ -224,7 +224,7 @@ def type_binary(c: Checker, node: tree.Node, op: str, left: tree.Expr, right: tr
     if op in ("/", "%"):
         _check_divisor(c, node, op, left, right, one, other)
     result = arithmetic(op, one, other)
-    wanted = merge(one, other) if op in COMPARISONS else result
+    wanted = merge(reads_as(one) or one, reads_as(other) or other) if op in COMPARISONS else result
     if wanted is not None and not isinstance(wanted, Bool):
         check_conversion(c, left, one, wanted)
         check_conversion(c, right, other, wanted)
@@ -317,6 +317,10 @@ def _ternary(c: Checker, expr: tree.Ternary) -> CType | None:
 
 def _cast(c: Checker, expr: tree.Cast) -> CType | None:
     source = type_of(c, expr.operand)
+    tag, _, name = expr.type.base.partition(" ")
+    if tag == "enum" and c.ctypes.find_type(expr.type.base) is None:
+        c.error(f"Unknown enum: {name}", _head(expr))
+        return None
     wanted = written_type(c, expr.type)
     if source is None or wanted is None:
         return wanted

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ..base.record import replace
 from ..ctype.types import VOID, CType, Void
 from . import tree
 from .check_convert import check_conversion
 from .macros import Inlined
 from .names import PARAMETER
-from .types import describe, reads_as
+from .types import describe, kind_of, reads_as
 from .written import written_type
 
 TYPE_CHECKING = False
@@ -28,10 +29,12 @@ def check_unused(c: Checker, function: tree.Function) -> None:
     """A function that nobody calls, of which every probe that might could be meant."""
     c.action = None
     c.scopes = [{}]
-    for parameter in function.parameters:
-        local = c.declare_local(parameter.name, parameter, PARAMETER)
-        if parameter.type is not None:
-            local.type, local.fixed, local.assigned = written_type(c, parameter.type), True, True
+    locals_ = [c.declare_local(parameter.name, parameter, PARAMETER) for parameter in function.parameters]
+    for parameter, local in zip(function.parameters, locals_, strict=True):
+        local.assigned = local.fixed = True
+        if parameter.type is not None and local.type is None:
+            local.type = written_type(c, parameter.type)
+            c.changed = local.type is not None or c.changed
     _check_body(c, Inlined(function.span, function.name, function.body, function.returns))
 
 
@@ -75,9 +78,16 @@ def check_return(c: Checker, statement: tree.Jump, call: Inlined) -> None:
     else:
         fits = check_conversion(c, value, type, wanted)
     if not fits:
-        _refuse(c, call, wanted, type, statement.span)
+        _refuse(c, call, wanted, type, _with_end(statement.span))
+
+
+def _with_end(span: Span) -> Span:
+    """A statement with its semicolon."""
+    return replace(span, end=span.end + (span.source.text[span.end : span.end + 1] == ";"))
 
 
 def _refuse(c: Checker, call: Inlined, wanted: CType, type: CType, span: Span) -> None:
-    message = f"Function {call.name} is of type {describe(wanted)}, cannot return {describe(type)}"
+    unsized = call.returns is not None and call.returns.base == "string" and call.returns.length is None
+    shown = kind_of(wanted) if unsized else describe(wanted)
+    message = f"Function {call.name} is of type {shown}, cannot return {describe(type)}"
     c.error(message, span)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..base.record import replace
 from ..ctype.types import CType
 from ..spec.values import Aggregate, Tuple
 from . import tree
@@ -11,6 +12,7 @@ from .types import describe, is_integer, is_scalar, merge, reads_as, settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..base.source import Span
     from .check import Checker
 
 _DEPRECATED = "While loops are deprecated and may be removed in the future."
@@ -49,7 +51,10 @@ def check_range(c: Checker, statement: tree.ForRange) -> None:
     """`for $i : start..end { }`"""
     target = statement.target
     _check_shadow(c, target)
-    types = [_bound(c, bound, end) for bound, end in ((statement.start, "start"), (statement.end, "end"))]
+    types = [
+        _bound(c, bound, which, replace(statement.span, end=statement.end.span.end))
+        for bound, which in ((statement.start, "start"), (statement.end, "end"))
+    ]
     _look_around(c, statement)
     c.scopes.append({})
     local = c.declare_local(target.name, target)
@@ -105,13 +110,13 @@ def _entry_type(c: Checker, map: tree.MapAccess) -> CType | None:
     return Tuple((settle(info.key), settle(value))) if info.key is not None else None
 
 
-def _bound(c: Checker, bound: tree.Expr, which: str) -> CType | None:
+def _bound(c: Checker, bound: tree.Expr, which: str, marked: Span) -> CType | None:
     type = c.type_of(bound)
     if type is None:
         return None
     type = reads_as(type) or type
     if not is_integer(type):
-        c.error(f"Loop range requires an integer for the {which} value", bound.span)
+        c.error(f"Loop range requires an integer for the {which} value", marked)
         return None
     return type
 

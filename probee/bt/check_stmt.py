@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ..base.record import replace
 from ..base.source import Span
 from ..ctype.types import INT64, VOID, CType, Int, Void
 from ..funcs.func import Aggregation
 from ..spec.values import Aggregate
 from . import tree
+from .check_access import check_condition
 from .check_call import check_call
 from .check_comptime import pass_over
 from .check_expr import check_increment, type_binary, type_of
@@ -57,10 +59,10 @@ def check_statement(c: Checker, statement: tree.Stmt) -> None:
 
 
 def check_predicate(c: Checker, condition: tree.Expr) -> None:
-    """Check what is asked if it is true."""
-    type = type_of(c, condition)
-    if type is not None and not (is_scalar(type) or reads_as(type)):
-        c.error(f"Invalid condition: {describe(type)}", condition.span)
+    """Check the condition of a probe, which is marked with its slashes."""
+    span = condition.span
+    text = span.source.text
+    check_condition(c, condition, replace(span, start=text.rfind("/", 0, span.start), end=text.find("/", span.end) + 1))
 
 
 def _block(c: Checker, statement: tree.Block) -> None:
@@ -76,7 +78,7 @@ def _scoped(c: Checker, body: tuple[tree.Stmt, ...]) -> None:
 def _if(c: Checker, statement: tree.If) -> None:
     # In a loop, since `else if` may go on for hundreds of times.
     while True:
-        check_predicate(c, statement.condition)
+        check_condition(c, statement.condition)
         known = c.checked.known(statement.condition)
         if known is None and isinstance(statement.condition, tree.Comptime):
             pass_over(c, (statement.then, statement.otherwise))
@@ -137,8 +139,11 @@ def _let(c: Checker, statement: tree.Let) -> None:
 
 def _declare(c: Checker, local: Local, written: tree.TypeName) -> None:
     """Give a variable the type that it is declared with. Text without a length is as long as it must be."""
+    if written.base in (*_AGGREGATES, "void") and not written.pointers:
+        c.error(f"Invalid variable declaration type: {written.base}", written.span)
+        return
     declared = written_type(c, written)
-    if isinstance(declared, (Aggregate, Void)):
+    if isinstance(declared, Void):
         c.error(f"Invalid variable declaration type: {describe(declared)}", written.span)
     elif declared is not None and (written.base != "string" or written.length is not None or written.pointers):
         local.type, local.fixed = declared, True
@@ -246,6 +251,8 @@ def _refuse_aggregate(c: Checker, info: MapInfo, value: Aggregate, statement: tr
         hint,
     )
 
+
+_AGGREGATES = ("avg_t", "count_t", "hist_t", "lhist_t", "max_t", "min_t", "stats_t", "sum_t", "tseries_t")
 
 _CALLS = {
     "count": "count()",

@@ -136,6 +136,10 @@ def _type_info(s: Lowerer, expr: tree.TypeInfo, place: Place) -> None:
         store_text(s.b, Place(place.pointer, place.offset + offset, own, place.clean), text)
 
 
+def _comptime(s: Lowerer, expr: tree.Comptime, place: Place) -> None:
+    lower_into(s, expr.operand, place)
+
+
 def _has_gaps(type: Tuple) -> bool:
     return sum(item.size for item in type.items) != type.size or any(
         isinstance(item, Tuple) and _has_gaps(item) for item in type.items
@@ -179,6 +183,7 @@ _INTO: dict[type, Callable[[Lowerer, Any, Place], None]] = {
     tree.IfExpr: _if,
     Inlined: inlined_into,
     tree.TypeInfo: _type_info,
+    tree.Comptime: _comptime,
 }
 
 

@@ -145,8 +145,8 @@ def map_decl(p: Tokens, parts: _Parts) -> None:
         raise p.unexpected("the greatest number of entries")
     max_entries = expression(p)
     p.expect(")", "after the greatest number of entries")
-    span = p.span(start)
     p.accept(";")
+    span = p.span(start)
     parts.maps.append(tree.MapDecl(span, name, kind, max_entries))
 
 

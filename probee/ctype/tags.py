@@ -98,7 +98,8 @@ def _member_declaration(p: Parser, fields: list[Field]) -> None:
             fields.append(_member(p, p.declarator(specified), start))
         if not cursor.accept(","):
             break
-    cursor.expect(";", "after the member")
+    if not cursor.at("}"):  # compilers only warn of the last member's missing semicolon
+        cursor.expect(";", "after the member")
 
 
 def _member(p: Parser, declared: Declared, start: Token) -> Field:

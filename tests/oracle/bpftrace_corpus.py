@@ -24,7 +24,7 @@ _TOKEN = re.compile(
     re.S | re.X,
 )
 
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a"}
+_ESCAPES = {"\n": "", "n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a"}
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{4}|[0-7]{1,3}|.)", re.S)
 
 Token = tuple[str, str]
