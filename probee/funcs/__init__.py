@@ -16,7 +16,7 @@
     output.py      printf errorf warnf print time cat system
     join.py        join
     control.py     exit clear zero
-    entries.py     delete has_key
+    entries.py     delete has_key find len
     strings.py     str
     counted.py     text that knows its length, of Go and Rust
     search.py      strlen strncmp strstr strcontains str_concat
@@ -37,6 +37,7 @@
     place.py       func probe probetype
     predicates.py  is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err
     asserts.py     assert static_assert fail
+    compare.py     strcap default_str_length assert_str memcmp
     settings.py    config __builtin_safe_mode __builtin_arch
     child.py       cpid has_cpid __builtin_cpid
     options.py     getopt
@@ -72,7 +73,7 @@ _NAMES = {
     "output": "printf errorf warnf print time cat system",
     "join": "join",
     "control": "exit clear zero",
-    "entries": "delete has_key",
+    "entries": "delete has_key find len",
     "strings": "str",
     "search": "strlen strncmp strstr strcontains str_concat",
     "buffers": "buf",
@@ -91,6 +92,7 @@ _NAMES = {
     "place": "func probe probetype",
     "predicates": "is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err",
     "asserts": "assert static_assert fail",
+    "compare": "strcap default_str_length assert_str memcmp",
     "settings": "config __builtin_safe_mode __builtin_arch",
     "child": "cpid has_cpid __builtin_cpid",
     "options": "getopt",

@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from .func import Checking
 
 
-def _resolve(type: CType) -> CType:
+def resolve(type: CType) -> CType:
+    """What a typedef stands for."""
     while isinstance(type, Typedef):
         type = type.to
     return type
 
 
-def _check_text(arg: Arg, to: Checking, name: str) -> None:
-    type = _resolve(arg.type)
-    of = _resolve(type.of) if isinstance(type, Array) else type.to if isinstance(type, Ptr) else None
+def check_text(arg: Arg, to: Checking, name: str) -> None:
+    """Complain of an argument that is no text, nor an array of or a pointer to bytes."""
+    type = resolve(arg.type)
+    of = resolve(type.of) if isinstance(type, Array) else type.to if isinstance(type, Ptr) else None
     if arg.text is None and not isinstance(type, Str) and not (isinstance(of, Int) and of.bytes == 1):
         hint = "str(address) makes text of an address"
         to.error(f"{name}() expects text ({arg.type} provided)", arg.span, hint)
@@ -38,7 +40,7 @@ def _room(arg: Arg, to: Checking | Emitter) -> int:
     """Bytes that the text of `arg` takes at most, its NUL counted where it has one."""
     if arg.text is not None:
         return len(arg.text.split(b"\0")[0]) + 1
-    type = _resolve(arg.type)
+    type = resolve(arg.type)
     if isinstance(type, (Str, Array)):
         return type.size
     return to.max_strlen
@@ -51,11 +53,11 @@ def _put(to: Emitter, arg: Arg, room: int, size: int) -> Value:
     b.zero(memory, size)
     if arg.text is not None:
         store_text(b, Place(memory, 0, Str(room)), arg.text.split(b"\0")[0])
-    elif isinstance(_resolve(arg.type), Ptr):
+    elif isinstance(resolve(arg.type), Ptr):
         read = reader_of(arg.type, to.provider.space)
         b.call(f"{read}_str", memory, room, b.ext(to.value(arg), U64))
     else:
-        to.fill(arg, Place(memory, 0, _resolve(arg.type)))
+        to.fill(arg, Place(memory, 0, resolve(arg.type)))
     return memory
 
 
@@ -92,7 +94,7 @@ class Strlen(Func):
     params = (Param("text", "any"),)
 
     def check(self, call: CallSite, to: Checking) -> CType:
-        _check_text(call.args[0], to, self.name)
+        check_text(call.args[0], to, self.name)
         return UINT64
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
@@ -113,7 +115,7 @@ class Strncmp(Func):
 
     def check(self, call: CallSite, to: Checking) -> CType:
         for arg in call.args[:2]:
-            _check_text(arg, to, self.name)
+            check_text(arg, to, self.name)
         if (call.args[2].number or 0) < 0:
             message = f"Builtin strncmp requires a non-negative literal ({call.args[2].number} provided)"
             to.error(message, call.args[2].span)
@@ -132,7 +134,7 @@ class _Find(Func):
 
     def check(self, call: CallSite, to: Checking) -> CType:
         for arg in call.args:
-            _check_text(arg, to, self.name)
+            check_text(arg, to, self.name)
         return BOOL if self.name == "strcontains" else INT64
 
     def _find(self, call: CallSite, to: Emitter) -> Value:
@@ -288,7 +290,7 @@ class StrConcat(Func):
 
     def check(self, call: CallSite, to: Checking) -> CType:
         for arg in call.args:
-            _check_text(arg, to, self.name)
+            check_text(arg, to, self.name)
         return Str(sum([_room(arg, to) for arg in call.args]))
 
     def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:

@@ -1,6 +1,6 @@
 """Flags of the kernel's page allocator by name, as its own `%pGg` shows them: combinations first.
 
-The bits are those of Linux 6.10 and later (include/linux/gfp_types.h); those below 1 << 23 are as old as 5.10.
+The bits are those of Linux 6.10 and later (gfp_types.h); few of them were others before.
 """
 
 from __future__ import annotations

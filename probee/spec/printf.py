@@ -2,8 +2,8 @@
 
 Pure: the compile half asks what a call means, the run half how to render it. The syntax is
 bpftrace's: `%[-+ #0][width][.precision][hh|h|l|ll|j|z|t|L]specifier` with the specifiers d i u o x
-X c p s, for buffers r rx rh, for flags of the page allocator gr. A `*` for width or precision takes no argument and stands for
-none. Without a length modifier integers are cut to 32 bits.
+X c p s, for buffers r rx rh, for flags of the page allocator gr. A `*` for width or precision takes no
+argument and stands for none. Without a length modifier integers are cut to 32 bits.
 """
 
 from __future__ import annotations
