@@ -121,8 +121,7 @@ def open_files(debug_roots: tuple[str, ...] = ()) -> LiveFiles:
     from .kernel.files import LiveFiles
 
     path = os.environ.get("PATH", os.defpath)
-    roots = tuple([os.path.abspath(root) for root in debug_roots])
-    return LiveFiles(path, debug_roots=roots, fetch=_fetch_debug, demangle=_demangle)
+    return LiveFiles(path, debug_roots=debug_roots, fetch=_fetch_debug, demangle=_demangle)
 
 
 def _fetch_debug(build_id: bytes) -> str | None:

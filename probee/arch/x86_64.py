@@ -19,7 +19,10 @@ ARCH = Arch(
     context="pt_regs",
     context_size=8 * len(_NAMES),
     registers=tuple([Register(name, 8 * i, _SIZES.get(name, 8)) for i, name in enumerate(_NAMES)]),
-    aliases=tuple([(f"r{n}", n) for n in ("ax", "bx", "cx", "dx", "si", "di", "bp", "sp", "ip", "flags")]),
+    aliases=(
+        *[(f"r{n}", n) for n in ("ax", "bx", "cx", "dx", "si", "di", "bp", "sp", "ip", "flags")],
+        ("pc", "ip"),
+    ),
     kernel_arguments=_ARGUMENTS,
     user_arguments=_ARGUMENTS,
     # The `syscall` instruction overwrites rcx.

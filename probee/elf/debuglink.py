@@ -69,14 +69,17 @@ def debug_paths(elf: Elf, roots: Sequence[str] = DEBUG_ROOTS, given: Sequence[st
     """Where the debug file of `elf` may be, the likeliest first. `elf.path` must be absolute, without links.
 
     By build id under each root; then by debug link beside the file, in `.debug/`, and under each root.
-    `given` are folders that somebody named: roots, too, and debug files may lie in them as they are.
+    `given` are folders that somebody named: roots, too, and debug files may lie in them as they are. Relative
+    ones are so to the folder of `elf`, too.
     """
     paths = []
+    folder = os.path.dirname(elf.path)
+    given = [path for root in given for path in (os.path.abspath(root), os.path.join(folder, root))]
+    given = list(dict.fromkeys([os.path.normpath(path) for path in given]))
     if elf.build_id:
         digits = elf.build_id.hex()
         paths += [f"{root}/.build-id/{digits[:2]}/{digits[2:]}.debug" for root in (*given, *roots)]
     link = parse_debug_link(elf)
-    folder = os.path.dirname(elf.path)
     if link is not None:
         folders = [*given, folder, os.path.join(folder, ".debug"), *[root + folder for root in roots]]
         paths += [os.path.join(folder, link.name) for folder in folders]
