@@ -10,13 +10,14 @@ import os
 import sys
 import time
 
-from .base.errors import UsageError
+from .base.errors import AttachError, FeatureError, ProbeeError, TargetError, UsageError
 from .base.record import replace
+from .events.batch import Decoder
 from .events.losses import Losses
 from .events.maps import open_variable
 from .events.stream import Stream
 from .spec.asked import NOTHING
-from .spec.bundle import KprobeLink, Special, UprobeLink
+from .spec.bundle import KprobeLink, Special, UprobeLink, WatchLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -240,7 +241,9 @@ class Session:
         self._form = form
         self._maps: dict[str, MapHandle] = {}
         self._programs: dict[str, ProgramHandle] = {}
+        self.skipped: list[tuple[str, int, ProbeeError]] = []  # what is said, how many probes, and why
         self._links: list[LinkHandle] = []
+        self._watches: list[tuple[int, LinkHandle]] = []
         self._rings: list[RingHandle] = []
         self._stream: Stream | None = None
         self._busy = False
@@ -281,7 +284,10 @@ class Session:
 
     def attach(self) -> int:
         """Run BEGIN, then attach the probes so that they fire in the script's order; how many there are
-        of all kinds. Raises AttachError, TargetError, FeatureError; UsageError when all are for trials."""
+        of all kinds. Raises AttachError, TargetError, FeatureError; UsageError when all are for trials.
+
+        Where the script says that probes may be missing, one that can't be attached is put into `skipped`.
+        """
         self.run("begin")
         groups: dict[str, list[Link]] = {}
         for link in self.bundle.links:
@@ -290,12 +296,31 @@ class Session:
         forward = [n for n, links in groups.items() if not isinstance(links[0], _FIRE_IN_REVERSE)]
         backward = [n for n, links in groups.items() if isinstance(links[0], _FIRE_IN_REVERSE)]
         for name in forward + backward[::-1]:
-            self._links += self.machine.attach_all(groups[name], self._programs[name])
+            made = self._attach_group(groups[name], self._programs[name])
+            self._links += made
+            watches = [link for link in groups[name] if isinstance(link, WatchLink)]
+            self._watches += [(w.address, handle) for w, handle in zip(watches, made, strict=False)]
         trials = sum(len(self.find_specials(event)) for event in TRIALS)
         if trials and trials == len(self.bundle.links):
             option = "--test" if self.find_specials("test") else "--bench"
             raise UsageError(f"No probes attached; use {option} to run {option[2:]} probes.")
-        return count_probes(self.bundle.links) - trials
+        count = count_probes(self.bundle.links) - trials - sum(count for _, count, _ in self.skipped)
+        if not count and self.skipped:
+            raise TargetError("Attachment failed for all probes.", hint=self.skipped[-1][2].message)
+        return count
+
+    def _attach_group(self, links: list[Link], program: ProgramHandle) -> list[LinkHandle]:
+        """Attach what one program serves; put it into `skipped` where that fails and may fail."""
+        try:
+            return self.machine.attach_all(links, program)
+        except (AttachError, TargetError, FeatureError) as error:
+            unable = f"Unable to attach probe: {links[0].probe}."
+            if dict(self.bundle.config).get("missing_probes", "error") == "error":
+                wish = "If this is expected, set the 'missing_probes' config variable to 'warn'."
+                error.add_note(f"ERROR: {unable} {wish}")
+                raise
+            self.skipped.append((f"{unable} Skipping.", count_probes(links), error))
+            return []
 
     @property
     def is_waiting(self) -> bool:
@@ -319,9 +344,17 @@ class Session:
                     self.variables[batch.layout.variable].clear()
                 elif kind == "zero":
                     self.variables[batch.layout.variable].zero()
+                elif kind == "unwatch":
+                    self._unwatch(batch)
                 else:
                     yield batch
         self._busy = count >= _BUSY
+
+    def _unwatch(self, batch: Batch) -> None:
+        gone = {address for (address,) in Decoder(batch.layout).rows(batch)}
+        for address, handle in self._watches:
+            if address in gone:
+                handle.close()
 
     def wait(self, timeout: float, sleep: Callable[[float], object]) -> None:
         """Wait for events, `timeout` seconds at most. In a flood, only a moment by `sleep`: while we
@@ -333,6 +366,7 @@ class Session:
 
     def detach(self) -> None:
         """Take every probe away; what they sent is still there for `pump`."""
+        self._watches.clear()
         while self._links:
             self._links.pop().close()
 

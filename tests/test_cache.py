@@ -15,6 +15,7 @@ from probee.base.source import Source
 from probee.cache import Cache, make_key
 from probee.kernel.files import LiveFiles
 from probee.kernel.names import LiveNames
+from probee.kernel.types import LiveTypes
 from probee.session import compile_source
 from probee.spec.target import Target
 from probee.spec.text import render_bundle
@@ -52,7 +53,7 @@ def compiled_texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def make_target(path: Path, **changes: object) -> Target:
     target = Target("6.18", "x86_64", 2, 4, frozenset({"atomics_fetch", "large_keys"}))
-    return replace(target, files=LiveFiles(str(path)), names=LiveNames(), **changes)
+    return replace(target, files=LiveFiles(str(path)), names=LiveNames(), types=LiveTypes(), **changes)
 
 
 def make_program(path: Path) -> None:

@@ -111,6 +111,7 @@ class Run:
                     for fd in self._symbols().fds:
                         self._machine.watch(fd)
                 count = session.attach()
+                self._tell_skipped()
                 if not self._options.quiet:
                     self._output.attached(count)
                     self._output.flush()
@@ -128,6 +129,14 @@ class Run:
         except BrokenPipe:
             return _PIPE_CLOSED
         return session.exit_code or 0
+
+    def _tell_skipped(self) -> None:
+        """What could not be attached, where the script wants to be told of it."""
+        wanted = dict(self._session.bundle.config).get("missing_probes") == "warn"
+        if wanted and self._options.warnings:
+            for message, _, error in self._session.skipped:
+                self._output.warning(error.message)
+                self._output.warning(message)
 
     def _loop(self, ended: _Watched, signals: _Signals) -> None:
         session = self._session

@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             return status
         return _run(sys.argv[1:] if arguments is None else arguments)
     except ProbeeError as error:
-        _say(error.render())
+        _say("\n".join([error.render(), *getattr(error, "__notes__", ())]))
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -79,8 +79,9 @@ def test_warnings_come_with_the_bundle() -> None:
 def test_a_filter_on_a_process_where_the_link_has_none() -> None:
     script = parse(Source("x", "uprobe:program:main { @x++; }"))
     target = make_target()
-    actions, faults = resolve_points(script, target, 0, 10)
+    actions, faults, warnings = resolve_points(script, target, 0)
     assert not faults
+    assert not warnings
     checked = check_script(script, actions)
     unit = make_unit(checked, target, Options())
     provider, site = actions[0].providers[0], actions[0].sites[0][0]

@@ -145,7 +145,7 @@ def _diagnose(case: Case) -> tuple[list[Diagnostic], list[Diagnostic]]:
         if case.stage == "expand":
             expand_macros(script)
         elif case.stage == "points":
-            return diagnostics_of(resolve_points(script, TARGET, 0, 1024)[1]), []
+            return diagnostics_of(resolve_points(script, TARGET, 0)[1]), []
     except SourceError as error:
         found = list(error.diagnostics)
         return [d for d in found if d.severity == "ERROR"], [d for d in found if d.severity != "ERROR"]
