@@ -21,6 +21,7 @@ from .stack import HEAD, Ustack, store_head
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..ir.builder import Builder
     from ..ir.nodes import Block, Value
     from .emit import Emitter
     from .func import Checking
@@ -64,29 +65,41 @@ class DwarfStack(Ustack):
         _Walk(to, place).make()
 
 
+_STATE = ("ip", "sp", "fp", "link", "lead", "count")
+_ROOM = 8 * (MOST_WALKED + 1)
+
+
 class _Walk:
-    """One walk in the making. The program's variables are "ip", "sp", "fp", "lead" (1 where the address is one
-    that a call returns to, whose own instruction is before it), "count"."""
+    """One walk in the making. The program's variables are "ip", "sp", "fp", "link", "lead" (1 where the address is
+    one that a call returns to, whose own instruction is before it), "count".
+
+    A round is a callback where the kernel has bpf_loop, which the verifier then follows once, not for every frame.
+    """
 
     def __init__(self, to: Emitter, place: Place) -> None:
-        self.to, self.b, self.place = to, to.b, place
+        self.to, self.place = to, place
         assert isinstance(place.type, Stack)
         self.limit = place.type.limit
-        self.key = self.b.own_slot(16)
-        self.word = self.b.own_slot(8)
         self.arch = find_arch(to.unit.target.machine)
+        self._take_memory()
+
+    @property
+    def b(self) -> Builder:
+        return self.to.b
+
+    def _take_memory(self) -> None:
+        """What each function of its own has."""
+        self.key, self.word = self.b.own_slot(16), self.b.own_slot(8)
         self.failed, self.ended = self.b.new_block(), self.b.new_block()
 
     def make(self) -> None:
         b, place = self.b, self.place
         assert isinstance(place.type, Stack)
         store_head(self.to, place, place.type)
-        pid = b.op("lshr", current_ids(self.to), 32)
-        b.store(self.key, KEY_BITS, 4)
-        b.store(self.key, pid, 4, 4)
         self._start()
         b.write("count", b.const(0, U64))
         b.write("lead", b.const(0, U64))
+        self._name_process()
         known, unknown, done = b.new_block(), b.new_block(), b.new_block()
         space = self._find_space(b.read("ip", U64))
         b.branch(b.compare("ne", space, 0), known, unknown)
@@ -94,10 +107,76 @@ class _Walk:
         self._by_frame_pointers()
         b.jump(done)
         b.place(known)
-        b.zero(place.pointer, self.limit * WORD, place.offset + HEAD)
-        self._rounds()
+        if self.to.unit.target.have("bpf_loop"):
+            self._call_rounds()
+        else:
+            self._rounds()
         b.jump(done)
         b.place(done)
+
+    def _name_process(self) -> None:
+        b = self.b
+        b.store(self.key, KEY_BITS, 4)
+        b.store(self.key, b.op("lshr", b.call("get_current_pid_tgid"), 32), 4, 4)
+
+    # ---- rounds that are callbacks
+
+    def _call_rounds(self) -> None:
+        b, place = self.b, self.place
+        base = b.take_shared(8 * len(_STATE) + _ROOM)
+        frames = base + 8 * len(_STATE)
+        self._keep(base)
+        b.zero(b.shared(frames), self.limit * WORD)
+        name = f"{b.program.name}_walk_{len(b.program.callbacks) + 1}"
+        outside = self.failed, self.ended, self.key, self.word
+        self.to.b = b.callback(name)
+        self._make_round(base, frames)
+        self.to.b.finish()
+        self.to.b = b
+        self.failed, self.ended, self.key, self.word = outside
+        b.loop(self.limit, name)
+        b.copy(place.pointer, b.shared(frames), self.limit * WORD, place.offset + HEAD)
+        count = b.load(b.shared(base + 8 * _STATE.index("count")), U64)
+        within, done = b.new_block(), b.new_block()
+        b.write("frames", b.const(self.limit, U64))
+        b.branch(b.compare("ult", count, self.limit), within, done)
+        b.place(within)
+        b.write("frames", count)
+        b.jump(done)
+        b.place(done)
+        b.store(place.pointer, b.read("frames", U64), 2, place.offset)
+
+    def _make_round(self, base: int, frames: int) -> None:
+        """Put down a frame, and find the next."""
+        b = self.b
+        b.param(0, U64)
+        self._take_memory()
+        for number, name in enumerate(_STATE):
+            b.write(name, b.load(b.shared(base + 8 * number), U64))
+        self._name_process()
+        self._put(frames, b.read("ip", U64))
+        b.write("count", b.op("add", b.read("count", U64), 1))
+        self._step()
+        self._keep(base)
+        b.ret(0)
+        b.place(self.failed)
+        # There is room for one more than are shown.
+        self._put(frames, b.const(_NOWHERE, U64))
+        b.write("count", b.op("add", b.read("count", U64), 1))
+        b.jump(self.ended)
+        b.place(self.ended)
+        b.store(b.shared(base + 8 * _STATE.index("count")), b.read("count", U64), WORD)
+        b.ret(1)
+
+    def _put(self, frames: int, address: Value) -> None:
+        b = self.b
+        at = b.op("shl", b.op("and", b.read("count", U64), MOST_WALKED), 3)
+        b.store(b.offset(b.shared(frames), at), address, WORD)
+
+    def _keep(self, base: int) -> None:
+        b = self.b
+        for number, name in enumerate(_STATE):
+            b.store(b.shared(base + 8 * number), b.read(name, U64), WORD)
 
     # ---- where it starts
 
@@ -138,10 +217,11 @@ class _Walk:
         b = self.b
         b.call("map_update_elem", b.map(WANTED), b.offset(self.key, 4), self.key, 0)
 
-    # ---- one frame after another
+    # ---- rounds of a loop
 
     def _rounds(self) -> None:
         b, place = self.b, self.place
+        b.zero(place.pointer, self.limit * WORD, place.offset + HEAD)
         head, again, full = b.new_block(), b.new_block(), b.new_block()
         b.jump(head)
         b.place(head, sealed=False)
@@ -172,6 +252,8 @@ class _Walk:
         b.store(frames, _NOWHERE, WORD, place.offset + HEAD)
         b.write("count", b.op("add", count, 1))
         b.jump(full)
+
+    # ---- one frame after another
 
     def _step(self) -> None:
         """From the registers of one frame to those of its caller."""

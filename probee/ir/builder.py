@@ -249,8 +249,9 @@ class Builder:
 
     # ---- callbacks
 
-    def callback(self, name: str) -> Builder:
+    def callback(self, name: str = "") -> Builder:
         """A builder of a callback of this program."""
+        name = name or f"{self.program.name}_callback_{len(self.program.callbacks) + 1}"
         made = Builder(name, self.span, self.program)
         self.program.callbacks.append(made.function)
         return made
@@ -311,7 +312,8 @@ class Builder:
                 self._waiting.setdefault(block, []).append((name, value))
             elif closed:
                 value = Value("const", type, span=self.span)
-                block.values.insert(0, value)
+                # What a function is called with stays first: all else may call, which takes its registers.
+                block.values.insert(sum(v.op in ("ctx", "param") for v in block.values), value)
             elif len(block.preds) == 1:
                 block = block.preds[0]
                 continue
