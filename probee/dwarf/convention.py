@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _GO, _RUST = 0x16, 0x1C  # DW_LANG
 _OF_GO = "a value that Go passes in its own way"
+_OWN_WAY = "a value that the compiler passes to this function in a way of its own"
 _WORD = 8
 _TWO_WORDS = 16
 _MOST_ALIKE = 4
@@ -51,6 +52,12 @@ def find_arguments(function: Function, machine: int) -> list[Location]:
     the entry. Raises FeatureError for a CPU without tables."""
     if function.unit.language == _GO:
         return [Unsupported(_OF_GO)] * len(function.parameters)
+    if any(hop.find_constant(AT.CALLING_CONVENTION) == CC.NOCALL for hop in iter_hops(function.die)):
+        return [Unsupported(_OWN_WAY)] * len(function.parameters)
+    if function.unit.language == _RUST:
+        from .convention_rust import RustArguments
+
+        return RustArguments(find_by_elf_machine(machine), function, _returned_die(function)).place()
     return _Arguments(find_by_elf_machine(machine), function).place()
 
 
@@ -94,8 +101,6 @@ class _Arguments:
 
     def _place(self, parameter: Parameter) -> Location:
         shape = _shape_of(parameter.type, parameter.type_die, self._arch)
-        if shape.classes == (_MEMORY,) and self._function.unit.language == _RUST:
-            shape = _Shape((_BY_ADDRESS,), shape.size, shape.align)
         if not shape.classes:
             return Unsupported("a value without bytes")
         if shape.classes == (_BY_ADDRESS,):

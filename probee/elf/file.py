@@ -36,6 +36,7 @@ _EHDR = {32: "16sHHIIIIIHHHHHH", 64: "16sHHIQQQIHHHHHH"}
 _SHDR = {32: "10I", 64: "IIQQQQIIQQ"}
 _PHDR = {32: "8I", 64: "IIQQQQQQ"}
 _LONGEST_NAME = 4096
+_GO_TABLES = (".gopclntab", ".data.rel.ro.gopclntab")
 
 
 @record
@@ -296,10 +297,12 @@ class Elf:
     @cached_property
     def go_table(self) -> GoTable | None:
         """Go's own table of functions, or None in what is not of Go."""
-        from .gopclntab import NAMES, GoTable
+        section = next((s for s in self.sections if s.name in _GO_TABLES and s.size), None)
+        if section is None:
+            return None
+        from .gopclntab import GoTable
 
-        section = next((s for s in self.sections if s.name in NAMES and s.size), None)
-        return GoTable(self, section) if section is not None else None
+        return GoTable(self, section)
 
     @property
     def _stripped_go(self) -> GoTable | None:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from .file import Elf, Section
 
-NAMES = (".gopclntab", ".data.rel.ro.gopclntab")
-
 _LONGEST_NAME = 1 << 16
 _FUNC, _LOCAL = int(STT.FUNC), int(STB.LOCAL)
 _ASSEMBLY = 1 << 2

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..base.bits import align_up
 from ..ctype.types import Array, CType, Int, Ptr
-from ..ir.types import U64
+from ..ir.types import U64, int_type
 from ..spec.values import Str
+from .counted import find_counted
 from .emit import ROOM, Place
 from .func import CallSite, Func, Param, func
 from .memory import at_most, reader_of
@@ -14,6 +15,7 @@ from .text import copy_text, store_text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Value
+    from .counted import Counted
     from .emit import Emitter
     from .func import Checking
 
@@ -23,7 +25,8 @@ _PADDED = 1024
 
 @func
 class StrFunc(Func):
-    """the text at an address, up to its NUL; or at most so many bytes of it, NUL included"""
+    """the text at an address, up to its NUL; or at most so many bytes of it, NUL included; a string of Go or
+    Rust"""
 
     name = "str"
     params = (Param("address", "address"), Param("length", "int", optional=True))
@@ -36,7 +39,7 @@ class StrFunc(Func):
             return source.type
         if _is_bytes(source.type):
             return Str(min(source.type.size, self._room(call, to)))
-        if not isinstance(source.type, (Int, Ptr)):
+        if not isinstance(source.type, (Int, Ptr)) and find_counted(source.type) is None:
             message = "str() expects a string, integer or a pointer type as first argument"
             to.error(f"{message} ({source.type} provided)", call.span)
         return Str(self._room(call, to))
@@ -70,6 +73,10 @@ class StrFunc(Func):
             to.fill(source, Place(memory, 0, source.type))
             copy_text(to.b, place, memory, 0, min(_type_of(call, to).size, source.type.size))
             return
+        counted = find_counted(source.type)
+        if counted is not None:
+            self._read_counted(call, to, place, counted)
+            return
         own = _type_of(call, to)
         if own.size <= place.type.size:
             self._read(call, to, place, own.size)
@@ -89,6 +96,20 @@ class StrFunc(Func):
         length = self._length(call, to, longest)
         target = b.offset(place.pointer, place.offset)
         b.call(f"{reader_of(call.args[0].type, to.provider.space)}_str", target, length, b.ext(address, U64))
+
+    def _read_counted(self, call: CallSite, to: Emitter, place: Place, counted: Counted) -> None:
+        """Text of Go or Rust: as much as the record says, no NUL being in it."""
+        b, type = to.b, call.args[0].type
+        record = b.slot(align_up(type.size, 8))
+        to.fill(call.args[0], Place(record, 0, type))
+        if place.clean:
+            b.zero(place.pointer, place.type.size, place.offset)
+        most = min(_type_of(call, to).size, place.type.size)
+        size = b.ext(b.load(b.offset(record, counted.length), int_type(counted.type.size, False)), U64)
+        length = at_most(to, b.op("add", size, 1), most)
+        address = b.load(b.offset(record, counted.address), U64)
+        target = b.offset(place.pointer, place.offset)
+        b.call(f"probe_read_{to.provider.space}_str", target, length, address)
 
     def _length(self, call: CallSite, to: Emitter, longest: int) -> Value | int:
         if len(call.args) < 2:

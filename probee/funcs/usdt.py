@@ -1,4 +1,4 @@
-"""Arguments of probes that say where their arguments are: a register, memory, a constant."""
+"""What probes say the place of: their arguments, the goroutine; a register, memory, a constant."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ the program. Hence return probes are put at the instructions that return.
 
 from __future__ import annotations
 
+import re
+
 from ..arch import find_by_elf_machine
 from ..base.errors import TargetError
 from ..elf.consts import EM
@@ -27,6 +29,16 @@ _REGISTERS_SINCE: dict[int, tuple[int, int]] = {EM.X86_64: (1, 17), EM.AARCH64: 
 
 _GOID = (((1, 9), 152), ((1, 23), 160), ((1, 25), 152))
 """Since which version `goid` is where in `runtime.g`, on machines of 64 bits."""
+
+_LONGEST_CHECK = 32
+_STACK_CHECKS: dict[int, bytes] = {
+    # [lea -N(%rsp),%r12]; cmp 16(%r14),%rsp or %r12; jbe
+    EM.X86_64: rb"(?:\x4c\x8d(?:\x64\x24.|\xa4\x24....)\x4d|\x49)\x3b\x66\x10(?:\x76.|\x0f\x86....)",
+    # ldr x16, [x28, #16]; cmp sp, x16 or sub x17, sp, #N and cmp x17, x16; b.ls
+    EM.AARCH64: rb"\x90\x0b\x40\xf9(?:\xff\x63\x30\xeb|\xf1..\xd1\x3f\x02\x10\xeb)"
+    rb"[\x09\x29\x49\x69\x89\xa9\xc9\xe9]..\x54",
+}
+"""Whether the stack is large enough: the goroutine has its end. Since Go 1.17."""
 
 _RETURN_AARCH64 = (0xFFFFFC1F, 0xD65F0000)
 """Mask and value of the instruction `ret`, with any register."""
@@ -63,6 +75,20 @@ def find_returns(elf: Elf, function: GoFunction) -> list[int]:
     if not found:
         raise TargetError(f"{function.name} of {elf.path} never returns")
     return found
+
+
+def skip_stack_check(elf: Elf, function: GoFunction) -> int:
+    """Bytes from the entry of `function` to where its stack is large enough; 0 where that isn't checked.
+
+    Where it is too small, it is moved and the function begins anew, which a probe at its entry would count
+    twice. The check changes no argument.
+    """
+    start = elf.file_offset(function.entry)
+    pattern = _STACK_CHECKS.get(elf.machine)
+    if start is None or pattern is None:
+        return 0
+    found = re.compile(pattern, re.DOTALL).match(elf.data[start : start + min(function.size, _LONGEST_CHECK)])
+    return found.end() if found is not None else 0
 
 
 def find_goroutine(elf: Elf, function: GoFunction) -> Arg | None:

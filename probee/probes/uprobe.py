@@ -93,7 +93,13 @@ class Uprobe(Provider):
         site = self._site(binary, place, point, pid)
         if binary.elf.go_table is None:
             return [site]
-        from .golang import describe_arguments, find_go_function, find_goroutine, find_returns
+        from .golang import (
+            describe_arguments,
+            find_go_function,
+            find_goroutine,
+            find_returns,
+            skip_stack_check,
+        )
 
         function = find_go_function(binary.elf, place.address)
         if function is None:
@@ -101,7 +107,9 @@ class Uprobe(Provider):
         goroutine = find_goroutine(binary.elf, function)
         if not self.returns:
             arguments = describe_arguments(binary.elf, function)
-            return [replace(site, arguments=arguments, goroutine=goroutine)]
+            offset = place.offset + skip_stack_check(binary.elf, function)
+            link = replace(site.link, offset=offset)
+            return [replace(site, link=link, arguments=arguments, goroutine=goroutine)]
         links = [
             replace(site.link, offset=offset, ret=False) for offset in find_returns(binary.elf, function)
         ]

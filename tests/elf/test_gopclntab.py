@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import struct
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -14,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders.elf import ElfBuilder
-from builders.gopclntab import TEXT, GoProgram
+from builders.gopclntab import TEXT, GoProgram, build_go
 from probee.base.errors import FormatError, TargetError
 from probee.elf.consts import SHF
 from probee.elf.file import Elf
@@ -182,13 +180,8 @@ def test_parse_version(text: str, version: tuple[int, int] | None) -> None:
 @pytest.mark.parametrize("flags", [(), ("-buildmode=pie",)])
 def test_stripped_by_go(tmp_path: Path, flags: tuple[str, ...]) -> None:
     """A stripped program has the functions of the same one with symbols, where they are there."""
-    source = tmp_path / "main.go"
-    source.write_text('package main\n\nimport "os"\n\nfunc main() { os.Stdout.WriteString("x") }\n')
-    go = shutil.which("go")
-    assert go is not None
-    whole, stripped = tmp_path / "whole", tmp_path / "stripped"
-    environment = {**os.environ, "GOCACHE": str(tmp_path / "cache"), "GO111MODULE": "off", "GOFLAGS": ""}
-    subprocess.run([go, "build", *flags, "-o", whole, source], env=environment, check=True)
+    source = 'package main\n\nimport "os"\n\nfunc main() { os.Stdout.WriteString("x") }\n'
+    whole, stripped = build_go(tmp_path, source, *flags), tmp_path / "stripped"
     subprocess.run(["strip", "-o", stripped, whole], check=True)
     known = {(s.name.removesuffix(".abi0"), s.value) for s in Elf(whole.read_bytes()).iter_functions()}
     found = {(s.name, s.value) for s in Elf(stripped.read_bytes()).iter_functions()}
@@ -196,5 +189,5 @@ def test_stripped_by_go(tmp_path: Path, flags: tuple[str, ...]) -> None:
     differing = {name for name, _ in found - known}
     assert all("[...]" in name for name in differing)
     assert len(found & known) > 1000
-    version = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout
+    version = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout
     assert parse_go_version(Elf(stripped.read_bytes())) == version.strip()
