@@ -7,7 +7,9 @@ from ..funcs import find, find_near
 from ..funcs.func import Aggregation, Arg, CallSite, Func, Param
 from ..spec.values import Str
 from . import tree
+from .check_access import type_named
 from .constants import number_of, parameter_text, text_of
+from .names import shown
 from .types import describe, is_integer, is_number, literal_type, reads_as
 
 TYPE_CHECKING = False
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from .check import Checker
 
 _NAMES = """
-ctx find len offsetof path sizeof skboutput socket_cookie unwatch
+offsetof sizeof
 """
 _LATER = frozenset(_NAMES.split())
 """Functions of the language that this version does not have."""
@@ -132,6 +134,9 @@ def _argument(
     before: list[Arg | None],
     count: int,
 ) -> Arg | None:
+    if param.kind == "type":
+        named = type_named(c, node)
+        return Arg(node, node.span, named) if named is not None else None
     if isinstance(node, tree.TypeName):
         c.error(f"{found.name}() takes no types", node.span)
         return None
@@ -146,6 +151,8 @@ def _argument(
         return Arg(node, node.span, VOID, word=node.name)
     if param.kind == "stack" and isinstance(node, tree.Identifier):
         return Arg(node, node.span, VOID, word=node.name)
+    if param.kind == "local":
+        return _local(c, found, param, node)
     if param.kind == "key":
         return _key(c, found, node, before)
     text, number = text_of(c, node), number_of(c, node)
@@ -187,6 +194,21 @@ def _variable(c: Checker, found: Func, param: Param, node: tree.Expr, *, alone: 
     if param.kind != "print":
         c.error(f"{found.name}() expects a map argument", node.span)
     return None
+
+
+def _local(c: Checker, found: Func, param: Param, node: tree.Expr) -> Arg | None:
+    """A variable that the call sets."""
+    if not isinstance(node, tree.Variable):
+        c.error(f"{found.name}() expects a variable as {param.name}", node.span)
+        return None
+    local = c.find_local(node.name)
+    if local is None:
+        name = shown(node.name)
+        hint = f"it is declared before: let {name};"
+        c.error(f"Undefined or undeclared variable: {name}", node.span, hint)
+        return None
+    c.checked.locals[node] = local
+    return Arg(node, node.span, local.type or VOID)
 
 
 def _key(c: Checker, found: Func, node: tree.Expr, before: list[Arg | None]) -> Arg | None:

@@ -64,6 +64,10 @@ class _Way:
 
     def behind(self, expr: tree.Expr, pointer: Ptr) -> Where:
         """What the pointer that `expr` is points to."""
+        call = self.s.checked.calls.get(expr)
+        own = call[0].pointee(call[1], self.s) if call is not None else None
+        if own is not None:
+            return Where(own, 0, pointer.to)
         return Where(
             self.s.b.ext(self.s.number(expr), U64), 0, pointer.to, reader_of(pointer, self.s.provider.space)
         )

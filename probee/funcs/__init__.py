@@ -15,14 +15,14 @@
     percentiles.py p50 p99 p99_9 …
     output.py      printf errorf warnf print time cat system
     join.py        join
-    control.py     exit clear zero
+    control.py     exit clear zero unwatch
     entries.py     delete has_key find len
     strings.py     str
     counted.py     text that knows its length, of Go and Rust
     search.py      strlen strncmp strstr strcontains str_concat
     buffers.py     buf
     address.py     ntop pton macaddr
-    pointers.py    kptr uptr bswap
+    pointers.py    kptr uptr bswap container_of
     codes.py       strerror signal_name syscall_name
     clock.py       nsecs elapsed strftime
     process.py     pid tid
@@ -32,6 +32,7 @@
     system.py      rand ncpus numaid jiffies usermode curtask cgroup
     registers.py   arg0 … argN retval reg
     context.py     args
+    ctx.py         ctx
     golang.py      goid
     usdt.py        argN of probes that say where their arguments are
     place.py       func probe probetype
@@ -72,13 +73,13 @@ _NAMES = {
     "tseries": "tseries",
     "output": "printf errorf warnf print time cat system",
     "join": "join",
-    "control": "exit clear zero",
+    "control": "exit clear zero unwatch",
     "entries": "delete has_key find len",
     "strings": "str",
     "search": "strlen strncmp strstr strcontains str_concat",
     "buffers": "buf",
     "address": "ntop pton macaddr",
-    "pointers": "kptr uptr bswap",
+    "pointers": "kptr uptr bswap container_of",
     "codes": "strerror signal_name syscall_name",
     "clock": "nsecs elapsed strftime",
     "process": "pid tid",
@@ -88,6 +89,7 @@ _NAMES = {
     "system": "rand ncpus numaid jiffies usermode curtask cgroup",
     "registers": "retval reg",
     "context": "args",
+    "ctx": "ctx",
     "golang": "goid",
     "place": "func probe probetype",
     "predicates": "is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err",

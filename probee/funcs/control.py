@@ -1,13 +1,16 @@
-"""What the reader is told to do, in order with what was printed before: exit clear zero."""
+"""What the reader is told to do, in order with what was printed before: exit clear zero unwatch."""
 
 from __future__ import annotations
 
+from ..ctype.types import UINT64, VOID, CType, Int, Ptr
+from ..ir.types import U64
 from .func import CallSite, Func, Param, func
 from .unit import CONTROL, GLOBALS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .emit import Emitter, Place
+    from .func import Checking
 
 
 @func
@@ -47,6 +50,30 @@ class Clear(_Whole):
     """remove every entry of a map"""
 
     name = "clear"
+
+
+@func
+class Unwatch(Func):
+    """take away the watchpoints at an address"""
+
+    name = "unwatch"
+    params = (Param("address", "any"),)
+    effect = True
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        address = call.args[0]
+        if not isinstance(address.type, (Int, Ptr)):
+            message = f"unwatch() only supports integer arguments ({address.type} provided)"
+            to.error(message, address.span)
+        return VOID
+
+    def lower(self, call: CallSite, to: Emitter) -> None:
+        address = to.b.ext(to.value(call.args[0]), U64)
+
+        def fill(places: list[Place]) -> None:
+            to.b.store(places[0].pointer, address, 8, places[0].offset)
+
+        to.send("unwatch", call, [UINT64], fill, ring=CONTROL)
 
 
 @func

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
             """What the script is compiled for, where that is known."""
 
         def refer(self, kind: str, name: str) -> Struct:
-            """The `kind` ("struct" or "union") of that name, looked up when somebody asks what is in it."""
+            """The kernel's `kind` ("struct" or "union") of that name, looked up when somebody looks into it."""
 
         def error(self, message: str, span: Span, hint: str | None = None) -> None: ...
 
@@ -71,6 +71,9 @@ if TYPE_CHECKING:
             """The type of the values of a variable, None while it is not known."""
 
         def is_keyed(self, variable: str) -> bool: ...
+
+        def assign(self, arg: Arg, type: CType) -> None:
+            """Have a "local" argument set to a value of `type`."""
 
         def longest(self, what: str) -> int:
             """Bytes of the longest of this probe's "probe" names or "function" names."""
@@ -90,6 +93,8 @@ class Param:
     key      the key of an entry of the variable before it
     print    a variable as a whole, or any value
     word     a bare name
+    type     a type, or an expression of that type, which is not computed
+    local    a local variable, which the call sets
     stack    a bare name, or a constant integer
     """
 
@@ -129,12 +134,14 @@ class Func:
     """A function. The class docstring's first line says what it does, for lists and help.
 
     `effect`: a call changes something, so it is made even if nobody wants its value, and never twice.
+    `early`: it is computed before there is a record for its value, since it may take long.
     `unsafe`: only with leave to change the traced system.
     """
 
     name: str
     params: tuple[Param, ...] = ()
     effect = False
+    early = False
     unsafe = False
 
     @property
@@ -172,6 +179,10 @@ class Func:
 
     def memory(self, call: CallSite, to: Emitter) -> Value | None:
         """The memory that the value of a call lies in; None where it is computed."""
+        return None
+
+    def pointee(self, call: CallSite, to: Emitter) -> Value | None:
+        """The memory that the pointer which a call gives points to, where the program may read it itself."""
         return None
 
     def lower(self, call: CallSite, to: Emitter) -> Value | None:

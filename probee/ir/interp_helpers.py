@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Call = Callable[[InterpMachine, list[int]], int]
 
 _U32 = 0xFFFFFFFF
+_SIGNALS = 64
 _LARGEST_RECORD = _U32 // 4
 _MOST_CALLS = 1 << 23  # BPF_MAX_LOOPS
 _USER_STACK = 1 << 8  # BPF_F_USER_STACK
@@ -156,6 +157,27 @@ def _namespace_pid(machine: InterpMachine, args: list[int]) -> int:
     return 0 if matches else -EINVAL
 
 
+def _signal(machine: InterpMachine, args: list[int]) -> int:
+    number = args[0] & _U32
+    if not 0 < number <= _SIGNALS:
+        return -EINVAL
+    machine.signals.append(number)
+    return 0
+
+
+def _override(machine: InterpMachine, args: list[int]) -> int:
+    machine.overridden = args[1]
+    return 0
+
+
+def _trace(machine: InterpMachine, args: list[int]) -> int:
+    format = machine.memory.read(args[0], args[1] & _U32)
+    if format[-1:] != b"\0":
+        return -EINVAL
+    machine.traced.append((format[:-1], tuple(args[2:])))
+    return len(format)
+
+
 # ---- stacks
 
 
@@ -168,6 +190,16 @@ def _stack(machine: InterpMachine, args: list[int]) -> int:
 
 
 # ---- memory of others
+
+
+def _write_user(machine: InterpMachine, args: list[int]) -> int:
+    target, source, size = args[0], args[1], args[2] & _U32
+    for start, data in machine.user_memory.items():
+        if start <= target and target + size <= start + len(data):
+            at = target - start
+            machine.user_memory[start] = data[:at] + machine.memory.read(source, size) + data[at + size :]
+            return 0
+    return -EFAULT
 
 
 def _find_bytes(pieces: dict[int, bytes], address: int, size: int) -> bytes | None:
@@ -247,6 +279,11 @@ CALLS: dict[str, Call] = {
     "get_current_pid_tgid": lambda m, _: m.pid << 32 | m.tid,
     "get_current_uid_gid": lambda m, _: m.gid << 32 | m.uid,
     "get_current_comm": _comm,
+    "send_signal": _signal,
+    "send_signal_thread": _signal,
+    "override_return": _override,
+    "trace_printk": _trace,
+    "probe_write_user": _write_user,
     "get_ns_current_pid_tgid": _namespace_pid,
     "get_current_task": lambda m, _: m.task,
     "get_current_cgroup_id": lambda m, _: m.cgroup,

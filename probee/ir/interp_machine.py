@@ -29,6 +29,9 @@ class InterpMachine:
         self.uid = self.gid = 0
         self.comm = b"interp"
         self.pid_namespace = (0, 0)  # device and inode
+        self.signals: list[int] = []  # that were sent
+        self.traced: list[tuple[bytes, tuple[int, ...]]] = []  # by trace_printk: formats and values
+        self.overridden: int | None = None  # what the traced function is to return
         self.time = self.boot_time = self.tai_time = self.jiffies = 0
         self.kernel_stack: tuple[int, ...] = ()
         self.user_stack: tuple[int, ...] = ()
