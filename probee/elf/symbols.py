@@ -108,6 +108,12 @@ class SymbolTable:
             return found
         return self._find(wanted + b"\0", wanted + b"@")
 
+    def find_beginning(self, start: str) -> list[Symbol]:
+        """All symbols whose names begin with `start`, in table order."""
+        wanted = b"\0" + start.encode("utf-8", "surrogateescape")
+        offsets = {offset + 1 for offset in self._string_offsets(wanted)}
+        return [self.symbol(index) for index in self._indices(offsets)] if offsets else []
+
     def find_exports(self, name: str) -> list[Symbol]:
         """The defined symbols called `name` by way of the GNU hash section, [] when there is none."""
         section = self.elf.find_section_of_type(SHT.GNU_HASH)

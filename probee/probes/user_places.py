@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Demangle = Callable[[str], str]
 
 NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|\d{1,20}")
-_CLONE = re.compile(r"(?:\.(?:constprop|isra|part|lto_priv)(?:\.\d+)*)+")
+_CLONE = re.compile(r"(?:\.(?:constprop|isra|lto_priv)(?:\.\d+)*)+")
 _UNSAFE = "--unsafe attaches nevertheless; a breakpoint inside of an instruction breaks the program"
 _NO_OFFSET = "a return probe takes no offset: it fires when the function returns"
 _MOST_CODE = 1 << 20
@@ -83,7 +83,7 @@ def _find_functions(binary: Binary, name: str) -> list[Place]:
     try:
         location = _resolve(binary, name)
     except TargetError as error:
-        clones = _match_functions(binary, lambda other: _is_clone(other, name)) if "." not in name else []
+        clones = _find_clones(binary, name)
         if clones:
             return clones
         raise _explained(binary, name, error) from None
@@ -99,7 +99,25 @@ def _find_functions(binary: Binary, name: str) -> list[Place]:
             f"{binary.path} has other functions called {name}, at {others}, which are not traced; "
             f"each can be by its address"
         )
+    else:
+        clones = _find_clones(binary, name)
+        if clones:
+            names = ", ".join([clone.function for clone in clones])
+            warning = (
+                f"calls of {name} that the compiler made calls of {names} are not traced; {name}.* has those"
+            )
     return [Place(name, name, location.address, location.file_offset, warning)]
+
+
+def _find_clones(binary: Binary, name: str) -> list[Place]:
+    """The functions that a compiler made of `name` for some of its callers."""
+    elf, found = binary.elf, dict[int, Place]()
+    for table in elf.symbol_tables:
+        for symbol in table.find_beginning(f"{name}."):
+            offset = elf.file_offset(symbol.value) if symbol.is_defined and symbol.is_function else None
+            if offset is not None and _CLONE.fullmatch(symbol.name, len(name)):
+                found.setdefault(offset, Place(symbol.name, symbol.name, symbol.value, offset))
+    return sorted(found.values(), key=lambda place: place.text)
 
 
 def _resolve(binary: Binary, name: str, past: int = 0) -> Location:
@@ -118,12 +136,11 @@ def _iter_functions(binary: Binary, matches: Callable[[str], object] | None = No
         yield from binary.debug.iter_functions(matches)
 
 
-def _is_clone(other: str, name: str) -> bool:
-    return other.startswith(f"{name}.") and _CLONE.fullmatch(other, len(name)) is not None
-
-
 def _match_functions(binary: Binary, matches: Callable[[str], object]) -> list[Place]:
-    """Functions with code by a test of their names, in order of names, one for each address."""
+    """Functions with code by a test of their names, in order of names, one for each address.
+
+    Those that are chosen when the program starts (IFUNC) have none: what chooses is not meant by a pattern.
+    """
     elf = binary.elf
     places: dict[int, Symbol] = {}
     for symbol in _iter_functions(binary, matches):
