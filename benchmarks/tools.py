@@ -41,14 +41,18 @@ class Tool:
         return done.stdout.strip()
 
 
-def find_tools() -> tuple[Tool, Tool]:
-    """probee, by the console script of this environment where it is installed, and bpftrace."""
+def find_probee() -> Tool:
+    """probee, by the console script of this environment where it is installed."""
     script = Path(sys.executable).parent / "probee"
-    ours = (str(script),) if script.exists() else (sys.executable, "-m", "probee")
+    return Tool("probee", (str(script),) if script.exists() else (sys.executable, "-m", "probee"))
+
+
+def find_tools() -> tuple[Tool, Tool]:
+    """probee and bpftrace."""
     theirs = shutil.which("bpftrace")
     if theirs is None:
         raise SystemExit("ERROR: no bpftrace to compare with\nHINT: apt-get install -y bpftrace")
-    return Tool("probee", ours), Tool("bpftrace", (theirs,))
+    return find_probee(), Tool("bpftrace", (theirs,))
 
 
 def compile_target(folder: str) -> Path:
