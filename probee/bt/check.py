@@ -20,15 +20,15 @@ from .check_expr import type_of
 from .check_functions import check_unused
 from .check_stmt import check_body, check_predicate
 from .given import check_given, find_option
-from .names import DECLARATION, Action, Checked, Local, MapInfo, did_you_mean, shown
+from .names import DECLARATION, Action, Checked, Local, MapInfo, did_you_mean, shown, with_end
 from .types import describe, literal_type, merge, reads_as, settle
-from .walk import MAX_DEPTH, find_too_deep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..base.source import Span
+    from ..funcs.func import Arg
     from ..elf.file import Elf
     from ..probes.provider import Provider, Site
     from ..spec.target import Files, Target
@@ -91,6 +91,7 @@ class Checker:
         self._script_types, self._traced_types = ctypes, dict[tree.Probe, CTypes]()
         self.maps = checked.maps
         self.diagnostics: list[Diagnostic] = []
+        self.consequences: list[Diagnostic] = []
         self.changed = False
         self.action = checked.actions[0] if checked.actions else None
         self.scopes: list[dict[str, Local]] = []
@@ -108,14 +109,11 @@ class Checker:
         self._uses: dict[str, list[Span]] = {}  # where maps are named
 
     def run(self) -> Checked:
-        deep = find_too_deep(self.checked.script)
-        if deep is not None:
-            message = f"nested more than {MAX_DEPTH} levels deep"
-            raise SourceError([Diagnostic("ERROR", message, deep.span)])
         self._declare_maps()
         for _ in range(_MOST_ROUNDS):
             self.changed = self.waiting = False
             self.diagnostics = []
+            self.consequences = []
             self._uses = {}
             for action in self.checked.actions:
                 self._check_action(action)
@@ -131,7 +129,7 @@ class Checker:
         self._check_unsupported()
         self._check_maps()
         errors = [d for d in self.diagnostics if d.severity == "ERROR"]
-        errors = errors or check_given(self.checked, self.named)
+        errors = errors or self.consequences or check_given(self.checked, self.named)
         if errors:
             raise SourceError(sort_diagnostics(errors))
         self._settle()
@@ -194,11 +192,11 @@ class Checker:
             kind = MAP_KINDS.get(decl.kind)
             if kind is None:
                 hint = f"valid map types: {', '.join(MAP_KINDS)}"
-                self.error(f"Invalid bpf map type: {decl.kind}", decl.span, hint)
+                self.error(f"Invalid bpf map type: {decl.kind}", with_end(decl.span), hint)
             elif not info.declared or info.declared.max_entries < 1:
                 self.error("expected a number of at least 1 as size of a map", decl.max_entries.span)
             elif info.value is None:
-                self.warn(f"Unused map: {decl.name}", decl.span)
+                self.warn(f"Unused map: {decl.name}", with_end(decl.span))
             elif kind[1] != isinstance(info.value, Aggregate):
                 needed = "percpuhash" if isinstance(info.value, Aggregate) else "hash"
                 message = f"Incompatible map types. Type from declaration: {decl.kind}."
@@ -231,6 +229,10 @@ class Checker:
     ) -> None:
         self.diagnostics.append(Diagnostic("ERROR", message, span, hint, notes))
 
+    def follow(self, message: str, span: Span) -> None:
+        """An error that most often comes of another, and is told only where there is no other."""
+        self.consequences.append(Diagnostic("ERROR", message, span))
+
     def warn(
         self, message: str, span: Span, hint: str | None = None, notes: tuple[tuple[str, Span], ...] = ()
     ) -> None:
@@ -255,11 +257,19 @@ class Checker:
         return [(provider, site.context) for provider, sites in pairs for site in sites]
 
     def refer(self, kind: str, name: str) -> Struct:
-        return self.ctypes.refer(kind, name)
+        return self._script_types.refer(kind, name)
 
     def value_type(self, variable: str) -> CType | None:
         info = self.maps.get(variable)
         return info.value if info is not None else None
+
+    def assign(self, arg: Arg, type: CType) -> None:
+        assert isinstance(arg.node, tree.Variable)
+        type = reads_as(type) or type
+        if isinstance(type, Aggregate):
+            self.error(f"Value '{type}' cannot be assigned to a scratch variable.", arg.span)
+        else:
+            self.assign_local(self.checked.locals[arg.node], type, arg.node)
 
     def is_keyed(self, variable: str) -> bool:
         info = self.maps.get(variable)

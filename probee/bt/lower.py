@@ -26,6 +26,7 @@ from ..spec.bundle import Special
 from . import tree
 from .lower_access import memory_of
 from .lower_callbacks import lower_map_loop, place_shared
+from .lower_copy import copy_value
 from .lower_expr import has_effect, lower_binary, lower_value
 from .lower_functions import lower_return
 from .lower_loops import count_loops, lower_jump, lower_range, lower_unroll, lower_while
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..ctype.types import CType
     from ..funcs.func import Arg
     from ..funcs.stored import Stored
     from ..funcs.unit import Unit
@@ -77,6 +79,16 @@ class Lowerer(Emitter):
         assert isinstance(arg.node, tree.Expr)
         pointer, offset, _ = memory_of(self, arg.node)
         return pointer, offset
+
+    def assign(self, arg: Arg, value: Value) -> None:
+        assert isinstance(arg.node, tree.Variable)
+        self.write_local(self.checked.locals[arg.node], value)
+
+    def assign_from(self, arg: Arg, pointer: Value, type: CType) -> None:
+        assert isinstance(arg.node, tree.Variable)
+        local = self.checked.locals[arg.node]
+        assert local.type is not None
+        copy_value(self, Place(self.memory_of(local), 0, local.type, clean=True), pointer, 0, type)
 
     def has_effect(self, arg: Arg) -> bool:
         return has_effect(self, arg.node)

@@ -8,7 +8,7 @@ loop (`return`, exit()) leaves a note in shared memory, gives what `break` gives
 from __future__ import annotations
 
 from ..base.bits import align_up
-from ..base.record import record
+from ..base.record import record, replace
 from ..funcs.emit import ROOM, Place, in_memory, in_register
 from ..funcs.merged import merge_cpus
 from ..ir.types import KEY, U64, VALUE
@@ -103,8 +103,7 @@ class Apart:
         same = bool(s.apart) and s.apart[-1].returns == self.returns
         self.note = s.apart[-1].note if same else _Note()
         self.outermost = not same
-        program = s.b.program
-        s.b = s.b.callback(f"{program.name}_loop_{len(program.callbacks) + 1}")
+        s.b = s.b.callback()
         self.name = s.b.function.name
         self.again, self.done = s.b.new_block(), s.b.new_block()
         s.loops = [Loop(self.again, self.done)]
@@ -199,7 +198,10 @@ class Apart:
 
 def lower_map_loop(s: Lowerer, statement: tree.ForMap) -> None:
     """`for $kv : @map { }`"""
+    at = statement.span
+    s.b.span = replace(at, end=at.start + len("for"))
     s.need("for_each_map_elem", "a loop over a map")
+    s.b.span = at
     stored = s.unit.variables[statement.map.name]
     apart = Apart(s)
     key, value = s.b.param(1, KEY), s.b.param(2, VALUE)

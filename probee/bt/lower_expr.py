@@ -38,12 +38,12 @@ def lower_value(s: Lowerer, expr: tree.Expr) -> Value:
 
 
 def has_effect(s: Lowerer, node: object) -> bool:
-    """True if computing an expression changes something, or does not always come to its end."""
+    """True if computing an expression changes something, takes long, or does not always come to its end."""
     for part in walk(node):
         if isinstance(part, (tree.Increment, tree.Stmt)):
             return True
         found = s.checked.calls.get(part)
-        if found is not None and found[0].effect:
+        if found is not None and (found[0].effect or found[0].early):
             return True
     return False
 

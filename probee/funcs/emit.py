@@ -116,6 +116,14 @@ class Emitter:
         """Put what `arg` is, text or a tuple, at `place`."""
         raise AssertionError
 
+    def assign(self, arg: Arg, value: Value) -> None:
+        """Set the variable that `arg` is to a number."""
+        raise AssertionError
+
+    def assign_from(self, arg: Arg, pointer: Value, type: CType) -> None:
+        """Set the variable that `arg` is to what of `type` lies in memory."""
+        raise AssertionError
+
     def has_effect(self, arg: Arg) -> bool:
         """True if computing `arg` changes something."""
         raise AssertionError

@@ -1,10 +1,14 @@
-"""Single entries of maps: delete has_key."""
+"""Entries of maps: delete has_key find len."""
 
 from __future__ import annotations
 
-from ..ctype.types import BOOL, CType
-from ..ir.types import U64
+from ..ctype.types import BOOL, INT64, CType
+from ..ir.types import U64, VALUE
+from ..spec.values import Aggregate, Stack
+from .emit import in_memory, in_register
 from .func import Arg, CallSite, Func, Param, func
+from .merged import merge_cpus
+from .stack import stack_length
 from .stored import Home, Stored
 
 TYPE_CHECKING = False
@@ -56,6 +60,13 @@ def _empty(to: Emitter, slot: Value, stored: Stored) -> Value:
     return b.compare("ne", had, 0)
 
 
+def _check_keyed(name: str, arg: Arg, to: Checking) -> bool:
+    if not to.is_keyed(arg.variable):
+        to.error(f"call to {name}() expects a map with explicit keys (non-scalar map)", arg.span)
+        return False
+    return True
+
+
 @func
 class HasKey(_Entry):
     """true if a map has an entry for a key"""
@@ -63,11 +74,71 @@ class HasKey(_Entry):
     name = "has_key"
 
     def check(self, call: CallSite, to: Checking) -> CType:
-        arg: Arg = call.args[0]
-        if not to.is_keyed(arg.variable):
-            to.error(f"{self.name}() expects a map with explicit keys (non-scalar map)", arg.span)
+        _check_keyed(self.name, call.args[0], to)
         return BOOL
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
         stored = to.unit.variables[call.args[0].variable]
         return to.b.compare("ne", to.find_entry(stored, to.key(call.args[-1])), 0)
+
+
+@func
+class Find(Func):
+    """set a variable to the value that a map has for a key; false, and the variable as it was, if it has none"""
+
+    name = "find"
+    params = (Param("map", "entry"), Param("key", "key"), Param("result", "local"))
+    effect = True
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        if not _check_keyed(self.name, call.args[0], to):
+            return BOOL
+        value = to.value_type(call.args[0].variable)
+        if value is not None:
+            to.assign(call.args[2], value)
+        return BOOL
+
+    def lower(self, call: CallSite, to: Emitter) -> Value:
+        b = to.b
+        stored = to.unit.variables[call.args[0].variable]
+        key = to.key(call.args[1])
+        entry = to.find_entry(stored, key)
+        there, done = b.new_block(), b.new_block()
+        b.branch(b.compare("ne", entry, 0), there, done)
+        b.place(there)
+        pointer = b.cast(entry, VALUE)
+        if isinstance(stored.value, Aggregate):
+            to.assign(call.args[2], merge_cpus(to, stored, key))
+        elif in_memory(stored.value):
+            to.assign_from(call.args[2], pointer, stored.value)
+        else:
+            to.assign(call.args[2], b.load(pointer, in_register(stored.value)))
+        b.jump(done)
+        b.place(done)
+        return b.compare("ne", entry, 0)
+
+
+@func
+class Len(Func):
+    """how many entries a map has, or how many frames a stack"""
+
+    name = "len"
+    early = True
+    params = (Param("of", "print"),)
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        (arg,) = call.args
+        if not arg.variable and not isinstance(arg.type, Stack):
+            to.error("call to len() expects a map, ustack, or kstack", arg.span)
+        elif arg.variable and to.value_type(arg.variable) is not None and not to.is_keyed(arg.variable):
+            to.error("call to len() expects a map with explicit keys (non-scalar map)", arg.span)
+        return INT64
+
+    def lower(self, call: CallSite, to: Emitter) -> Value:
+        (arg,), b = call.args, to.b
+        if not arg.variable:
+            return stack_length(arg, to)
+        to.need("for_each_map_elem", "len() of a map")
+        visit = b.callback()
+        visit.ret(0)
+        return b.each(b.map(to.unit.variables[arg.variable].map), visit.finish().name)

@@ -139,5 +139,10 @@ class StackLen(Func):
         return INT64
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
-        pointer, offset = to.where(call.args[0])
-        return to.b.ext(to.b.load(pointer, U16, offset), U64)
+        return stack_length(call.args[0], to)
+
+
+def stack_length(arg: Arg, to: Emitter) -> Value:
+    """How many frames the stack that `arg` is has."""
+    pointer, offset = to.where(arg)
+    return to.b.ext(to.b.load(pointer, U16, offset), U64)

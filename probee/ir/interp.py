@@ -62,6 +62,7 @@ class _Whole:
     def __init__(
         self, program: Function, machine: InterpMachine, context: bytes, budget: int, rounds: int
     ) -> None:
+        self.program = program
         self.machine = machine
         self.budget = budget
         self.rounds = rounds
@@ -127,7 +128,8 @@ class _Run:
                 if self.whole.budget < 0:
                     raise InternalError("the budget of steps is used up")
                 if value.op == "ret":
-                    self.check_records()
+                    if self.function is self.whole.program:
+                        self.check_records()
                     return self.operand(value.args[0]), None, 0
                 if value.targets:
                     index = 0 if self.goes_first(value) else 1

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 
 @cache
-def live_target(*, loops: bool = True) -> Target:
-    """What this kernel has; without may_goto unless `loops`."""
+def live_target(*, loops: bool = True, called: bool = False) -> Target:
+    """What this kernel has; without may_goto unless `loops`, and without bpf_loop unless loops may be `called`."""
     live = survey("/usr/bin")
-    return make_target(live.cpus, features=tuple(live.features - (set() if loops else {"may_goto"})))
+    without = set() if loops else {"may_goto"} if called else {"may_goto", "bpf_loop"}
+    return make_target(live.cpus, features=tuple(live.features - without))
 
 
 def run_in_kernel(bundle: Bundle) -> tuple[list[Any], dict[str, Any]]:

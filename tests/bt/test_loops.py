@@ -6,9 +6,10 @@ import pytest
 
 from builders.scripts import Script, complaints, make_target, warnings
 
-from .in_kernel import check_agreement, live_target
+from .in_kernel import check_agreement, live_target, run_in_kernel
 
 _WITH = make_target(features=("atomics_fetch", "large_keys", "may_goto"))
+_CALLED = make_target(features=("atomics_fetch", "large_keys", "bpf_loop"))
 _WITHOUT = make_target()
 
 _SCRIPTS = {
@@ -41,7 +42,7 @@ _SCRIPTS = {
 }
 
 
-@pytest.mark.parametrize("target", [_WITH, _WITHOUT], ids=["may_goto", "bounded"])
+@pytest.mark.parametrize("target", [_WITH, _CALLED, _WITHOUT], ids=["may_goto", "bpf_loop", "bounded"])
 @pytest.mark.parametrize("body", _SCRIPTS)
 def test_rounds(body: str, target: object) -> None:
     script = Script(f"begin {{ {body} }}", target=target)  # type: ignore[arg-type]
@@ -49,10 +50,12 @@ def test_rounds(body: str, target: object) -> None:
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("loops", [True, False], ids=["may_goto", "bounded"])
+@pytest.mark.parametrize(
+    ("loops", "called"), [(True, True), (False, True), (False, False)], ids=["may_goto", "bpf_loop", "bounded"]
+)
 @pytest.mark.parametrize("body", _SCRIPTS)
-def test_rounds_in_the_kernel(body: str, loops: bool) -> None:
-    script = Script(f"begin {{ {body} }}", target=live_target(loops=loops))
+def test_rounds_in_the_kernel(body: str, loops: bool, called: bool) -> None:
+    script = Script(f"begin {{ {body} }}", target=live_target(loops=loops, called=called))
     assert check_agreement(script) == _SCRIPTS[body]
 
 
@@ -75,6 +78,22 @@ def test_bounded_loops_share_what_a_verifier_follows() -> None:
     assert script.counter("loop_limit") >= 2
 
 
+@pytest.mark.kernel
+def test_called_loops_go_round_as_often_as_they_say() -> None:
+    text = (
+        'begin { @n = 300000; for $i : 0..@n { @last = $i; } $k = 0; while ($k < 200000) { $k++; } '
+        'printf("%d %d", @last, $k); }'
+    )
+    values, _ = run_in_kernel(Script(text, target=live_target(loops=False, called=True)).bundle)
+    assert values == [299999, 200000]
+
+
+def test_a_called_loop_that_breaks_is_not_cut_short() -> None:
+    text = "begin { @m = 100000000; for $i : 0..@m { @n = $i; break; } while (true) { @k++; if @k > 5 { break; } } }"
+    script = Script(text, target=_CALLED).run()
+    assert (script["@n"], script["@k"], script.counter("loop_limit")) == (0, 6, 0)
+
+
 def test_may_goto_ends_loops() -> None:
     from probee.ir.interp import run
 
@@ -90,8 +109,8 @@ def test_may_goto_ends_loops() -> None:
         ("break;", "break", "'break' statement is not allowed in a probe"),
         ("unroll(2) { continue; }", "continue", "'continue' statement is not allowed in a probe"),
         ("$i = 1; for $i : 0..2 { }", "$i", "Loop declaration shadows existing variable: $i"),
-        ('for $i : "a"..2 { }', '"a"', "Loop range requires an integer for the start value"),
-        ('for $i : 0.."a" { }', '"a"', "Loop range requires an integer for the end value"),
+        ('for $i : "a"..2 { }', 'for $i : "a"..2', "Loop range requires an integer for the start value"),
+        ('for $i : 0.."a" { }', 'for $i : 0.."a"', "Loop range requires an integer for the end value"),
         ("for $i : 0..2 { } print($i);", "$i", "Undefined or undeclared variable: $i"),
         ("unroll(0) { }", "unroll(0) { }", "unroll minimum value is 1"),
         ("unroll(101) { }", "unroll(101) { }", "unroll maximum value is 100"),

@@ -40,6 +40,7 @@ class Writer:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
+        self.loops = 0
 
     def pick(self, *choices: str) -> str:
         return self.random.choice(choices)
@@ -71,26 +72,41 @@ class Writer:
     def statement(self, depth: int) -> str:
         number, text = self.number, self.text
         choices = [
-            f"$a = {number(2)};",
-            f"$b = {number(2)};",
+            f"$a = (int64){number(2)};",
+            f"$b = (int64){number(2)};",
             f"$s = {text(1)};",
             f"@s = {text(1)};",
             f"@t[{self.random.randint(0, 2)}] = {text(1)};",
-            f"@k[{number(1)} & 3] {self.pick('=', '+=', '-=', '|=', '*=', '/=')} {number(2)};",
+            f"@k[{number(1)} & 3] {self.pick('=', '+=', '-=', '|=', '*=', '/=')} (int64){number(2)};",
             f"@n[{number(1)} & 1] = count(); @c = count();",
             f"@m = max((int64){number(2)}); @min = min((int64){number(2)});",
             f"@avg = avg({number(1)}); @st[{text(1)}] = stats((int64){number(1)});",
             f"@h = hist((int64){number(2)}, 2); @l = lhist((int64){number(1)}, -10, 100, 7);",
-            f"@p[{text(1)}, {number(1)}] = {number(1)};",
+            f"@p[{text(1)}, {number(1)}] = (int64){number(1)};",
             f"delete(@k, {number(1)} & 3); delete(@p[{text(0)}, (int64)1]);",
-            f"@x{self.pick('++', '--', f' += {number(1)}', f' |= {number(1)}')};",
+            f"@x{self.pick('++', '--', f' += (int64){number(1)}', f' |= (int64){number(1)}')};",
             f'printf("%d %s %d", {number(2)}, {text(1)}, {number(2)});',
             f"print(((int64){number(1)}, {self.pick(*_TEXTS[:5])}, (uint8)({number(1)})));",
         ]
         if depth > 0:
             inner = [self.statement(depth - 1) for _ in range(3)]
             choices += [f"if ({number(2)}) {{ {inner[0]} {inner[1]} }} else {{ {inner[2]} }}"] * 3
+            choices += [self.map_loop(depth)]
         return self.pick(*choices)
+
+    def map_loop(self, depth: int) -> str:
+        """Whatever the order of the entries: sums of what is found, and of how often something was true."""
+        self.loops += 1
+        kv = f"$kv{self.loops}"
+        map = self.pick("@k", "@t", "@n", "@p")
+        key = f"{kv}.0.1" if map == "@p" else f"{kv}.0"
+        value = f"(int64)({kv}.1 == {self.pick(*_TEXTS[:4])})" if map == "@t" else f"(int64){kv}.1"
+        inner = [f"$a += {key} ^ {value};", f"@x += {value};", f"$n{self.loops} = (int64)0; $b += $n{self.loops} + 1;"]
+        if depth > 1:
+            inner.append(self.map_loop(depth - 1))
+        if self.random.random() < 0.3:
+            inner.append(f"if ({value} & 1) {{ continue; }} $b += {value};")
+        return f"for {kv} : {map} {{ {' '.join(self.random.sample(inner, self.random.randint(1, len(inner))))} }}"
 
     def script(self) -> str:
         body = " ".join(self.statement(2) for _ in range(self.random.randint(2, 10)))
