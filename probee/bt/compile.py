@@ -83,11 +83,14 @@ def compile_script(
             headers=_headers(target, asked),
         )
     except SourceError as error:
-        raise SourceError(sort_diagnostics([*diagnostics_of(faults), *error.diagnostics])) from None
+        told = [*missed, *diagnostics_of(faults), *error.diagnostics]
+        raise SourceError(sort_diagnostics(told)) from None
     if len(faults) == 1:
+        for warning in missed:
+            faults[0].add_note(warning.render())
         raise faults[0]
     if faults:
-        raise SourceError(sort_diagnostics(diagnostics_of(faults)))
+        raise SourceError(sort_diagnostics([*missed, *diagnostics_of(faults)]))
     bundle = _Programs(checked, target, settings, pid).make(dump)
     return Compiled(bundle, (*settings.warnings, *sort_diagnostics([*folded, *missed, *checked.warnings])))
 

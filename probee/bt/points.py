@@ -55,11 +55,15 @@ def resolve_points(
                 if _names_args(probe):
                     sites = tuple([_with_args(site, provider, point) for site in sites])
             except (SourceError, TargetError) as fault:
+                if missing != "ignore" and isinstance(fault, TargetError):
+                    warnings += _doubts(point, target)
                 if missing == "error" or isinstance(fault, SourceError):
-                    faults.append(fault)
+                    faults.append(_unmatched(point, fault))
                 elif missing == "warn":
                     warnings.append(_skipped(point, fault))
                 continue
+            if missing != "ignore":
+                warnings += _doubts(point, target)
             if sites:
                 told = dict.fromkeys([site.warning for site in sites if site.warning])
                 warnings += [Diagnostic("WARNING", warning, written.span) for warning in told]
@@ -112,13 +116,30 @@ def _choose(sites: Sequence[Site], wanted: str) -> tuple[Site, ...]:
     return tuple([s for s in sites if finds(s.probe) or s.probe.partition(":")[0].lower() in _ALWAYS])
 
 
-def _skipped(point: Point, fault: TargetError) -> Diagnostic:
+def _unmatched(point: Point, fault: Fault) -> Fault:
+    """`fault`, in the words that are the same for all kinds of probes where a function is not there."""
+    if isinstance(fault, SourceError) or not fault.message.startswith("no function "):
+        return fault
+    hint = f"{fault.message}; {fault.hint}" if fault.hint else fault.message
+    return TargetError(f"{_no_match(point)}.", span=fault.span, hint=hint)
+
+
+def _doubts(point: Point, target: Target) -> list[Diagnostic]:
+    """What speaks against an attach point, whether or not there are places for it."""
+    provider = find(point.provider)
+    doubt = provider.doubt(point, target) if provider is not None else ""
+    return [Diagnostic("WARNING", doubt, point.span)] if doubt else []
+
+
+def _no_match(point: Point) -> str:
     provider = find(point.provider)
     kind = provider.name if provider is not None else point.provider
-    message = f"No matches for {kind} {':'.join(point.args)}. Skipping."
-    return Diagnostic(
-        "WARNING", message, point.span, None if "No matches" in fault.message else fault.message
-    )
+    return f"No matches for {kind} {':'.join(point.args)}"
+
+
+def _skipped(point: Point, fault: TargetError) -> Diagnostic:
+    reason = None if "No matches" in fault.message else fault.message
+    return Diagnostic("WARNING", f"{_no_match(point)}. Skipping.", point.span, reason)
 
 
 def _split(probe: tree.Probe, providers: list[Provider], places: list[tuple[Site, ...]]) -> list[Action]:

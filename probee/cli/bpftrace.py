@@ -6,12 +6,15 @@ the compiler go to standard output, `-d` shows stages and goes on, and the proce
 
 from __future__ import annotations
 
+import re
 import sys
 
 from .. import __version__
-from ..base.errors import UsageError
+from ..base.errors import SourceError, UsageError
 from ..base.record import replace
 from .options import OptionError, parse_options
+
+_HEADER = re.compile(r"'([^']+)' file not found")
 
 NAME = "bpftrace"
 VERSION = "v0.26.1"
@@ -108,4 +111,18 @@ def main(arguments: list[str]) -> int:
         raise UsageError("USAGE: filename or -e 'program' required.")
     from .trace import run
 
-    return run(options)
+    try:
+        return run(options)
+    except SourceError as error:
+        _tell_missing(error)
+        raise
+
+
+def _tell_missing(error: SourceError) -> None:
+    """Say of headers that are not there what a C compiler would say, which scripts look for."""
+    for diagnostic in error.diagnostics:
+        found = _HEADER.search(diagnostic.message)
+        if found and diagnostic.span is not None:
+            line = diagnostic.span.line + 1
+            column = diagnostic.span.source.line(line - 1).find(found[1])
+            sys.stderr.write(f"definitions.h:{line}:{column}: fatal error: {found[0]}\n")

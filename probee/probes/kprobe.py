@@ -66,8 +66,19 @@ class _Kprobe(Provider):
         if module and module != KERNEL and not names.have_module(module):
             message = f"specified module {module} in probe {point.text} is not loaded."
             raise TargetError(message, span=point.span)
-        if not names.have_function(name, "" if module == KERNEL else module):
+        if not point.unsafe and not names.have_function(name, "" if module == KERNEL else module):
             raise self._missing(point, names, name)
+
+    def doubt(self, point: Point, target: Target) -> str:
+        if target.names is None or not point.args or "*" in point.text:
+            return ""
+        name = point.args[-1].partition("+")[0]
+        if target.names.have_function(name, ""):
+            return ""
+        return (
+            f'{name} is not traceable (either non-existing, inlined, or marked as "notrace"); '
+            "attaching to it will likely fail"
+        )
 
     def _parse_place(self, point: Point, where: str) -> tuple[str, int]:
         name, plus, past = where.rpartition("+")

@@ -87,6 +87,10 @@ class Provider:
         """
         raise AssertionError(self.name)
 
+    def doubt(self, point: Point, target: Target) -> str:
+        """What speaks against `point`, "" for nothing: said whether or not there are places for it."""
+        return ""
+
     def misspelled(self, point: Point, message: str) -> SourceError:
         """The error for a malformed attach point, to be raised by the caller."""
         return self.wrong(point, message, f"usage: {self.usage}")

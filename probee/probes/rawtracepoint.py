@@ -41,7 +41,24 @@ class _RawTracepoint(Provider):
             if not events:
                 raise TargetError(f"No matches for rawtracepoint {event}.", span=point.span)
         module = modules[0] if modules and "*" not in modules[0] else ""
+        if "*" not in event:
+            self._check(point, target, event, module)
         return [self._site(point, name, target, module) for name in events]
+
+    def _check(self, point: Point, target: Target, event: str, module: str) -> None:
+        """Raise a TargetError if the kernel is known not to have the tracepoint."""
+        names, types = target.names, target.types
+        if names is None or types is None or types.missing or types.find_event(event, module) is not None:
+            return
+        # Modules whose types are not known have tracepoints, too.
+        if module in ("", "vmlinux") or names.have_module(module):
+            if any(event == known for _, known in names.iter_tracepoints()):
+                return
+        wish = "If this is expected, set the 'missing_probes' config variable to 'warn'."
+        missing = "Probe has no valid attach points. " + wish
+        if module:
+            missing = f"No matches for rawtracepoint {module}:{event}."
+        raise TargetError(missing, span=point.span)
 
     def _site(self, point: Point, event: str, target: Target, module: str) -> Site:
         probe = f"{self.name}:{event}"

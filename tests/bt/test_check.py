@@ -25,21 +25,19 @@ def _mismatch(name: str, new: str, old: str) -> str:
         ("print($x);", "$x", "Undefined or undeclared variable: $x"),
         ("if (1) { $x = 1; } print($x);", "$x", "Undefined or undeclared variable: $x"),
         ("print(@x);", "@x", "Undefined map: @x"),
-        ("print(@x[1]);", "@x[1]", "Undefined map: @x"),
         ("clear(@x);", "@x", "Undefined map: @x"),
         ("foo(1);", "foo", "Unknown function: 'foo'"),
         ("$x = bar;", "bar", "Unknown identifier: 'bar'"),
-        ("kstack();", "kstack", "kstack() is not supported yet"),
         (
             "$a = 1; let $a = 2;",
-            "let $a = 2",
+            "let $a",
             "Variable $a was already declared. Variable shadowing is not allowed.",
         ),
         # types that do not go together
         (
             '$x = 1; $x = "a";',
-            '"a"',
-            _mismatch("$x", "string", "int8"),
+            '$x = "a"',
+            _mismatch("$x", "string[2]", "int8"),
         ),
         (
             "@x = count(); @x = 5;",
@@ -48,18 +46,18 @@ def _mismatch(name: str, new: str, old: str) -> str:
         ),
         (
             "@x = count(); @x = sum(5);",
-            "@x = sum(5)",
+            "sum(5)",
             _mismatch("@x", "sum_t", "count_t"),
         ),
         (
             '@x = "a"; @x++;',
             "@x++",
-            _mismatch("@x", "uint64", "string"),
+            _mismatch("@x", "uint64", "string[2]"),
         ),
         (
             '@x[1] = 1; @x["a"] = 1;',
             '@x["a"]',
-            "Argument mismatch for @x: trying to access with arguments: 'string' "
+            "Argument mismatch for @x: trying to access with arguments: 'string[2]' "
             "when map expects arguments: 'int8'",
         ),
         (
@@ -80,45 +78,46 @@ def _mismatch(name: str, new: str, old: str) -> str:
             "@x used as a map without an explicit key (scalar map), previously used with an explicit key "
             "(non-scalar map)",
         ),
-        ('$x = "a" == 1;', '"a" == 1', "Type mismatch for '==': comparing string with int8"),
+        ('$x = "a" == 1;', '"a" == 1', "Type mismatch for '==': comparing string[2] with int8"),
         (
-            '$x = "a" + "b";',
-            '"a" + "b"',
-            "The + operator can not be used on expressions of types string, string",
+            '$s = "a"; $x = $s - "b";',
+            '$s - "b"',
+            "The - operator can not be used on expressions of types string[2], string[2]",
         ),
-        ('$x = -"a";', '-"a"', "The - operator can not be used on expressions of type 'string'"),
-        ('if ("a") { }', '"a"', "Invalid condition: string"),
+        ('$x = -"a";', '-"a"', "The - operator can not be used on expressions of type 'string[2]'"),
+        ('$s = "a"; if ($s) { }', "$s", "Invalid condition: string"),
         (
-            '$x = 1 ? "a" : 2;',
-            '1 ? "a" : 2',
-            "Branches must return the same type or compatible types: have 'string' and 'int8'",
+            '$x = pid ? "a" : 2;',
+            'pid ? "a" : 2',
+            "Branches must return the same type or compatible types: have 'string[2]' and 'int8'",
         ),
         (
             "let $x : int8 = 300;",
-            "300",
+            "let $x : int8 = 300",
             _mismatch("$x", "int16", "int8"),
         ),
         ("let $x : strnig = 3;", "strnig", 'Cannot resolve unknown type "strnig"'),
-        ('$x = (int32)"a";', '(int32)"a"', 'Cannot cast from "string" to "int32"'),
-        ('$x = printf("a");', 'printf("a")', "Invalid expression for assignment"),
-        ("@x = clear(@y); @y = 1;", "clear(@y)", "Invalid expression for assignment"),
-        ("@x[clear(@y)] = 1; @y = 1;", "clear(@y)", "void cannot be part of a map key"),
+        ('$x = (int32)"a";', "(int32)", 'Cannot cast from "string[2]" to "int32"'),
+        ('$x = printf("a");', '$x = printf("a")', "Invalid expression for assignment"),
+        ("@x = clear(@y); @y = 1;", "@x = clear(@y)", "Value 'void' cannot be assigned to a map."),
+        ("@x[clear(@y)] = 1; @y = 1;", "clear(@y)", "Invalid map key type: void"),
         ("@x = hist(1); $y = (1, @x);", "@x", "Map type hist_t cannot exist inside a tuple."),
-        ("@x = hist(1); $y = @x;", "@x", "Value 'hist_t' cannot be assigned to a scratch variable."),
+        ("@x = hist(1); $y = @x;", "$y = @x", "Value 'hist_t' cannot be assigned to a scratch variable."),
         (
             "@x = hist(1); @y = @x;",
             "@y = @x",
-            "Map value 'hist_t' cannot be assigned from one map to another.",
+            "Map value 'hist_t' cannot be assigned from one map to another. The function that returns this "
+            "type must be called directly e.g. `@y = hist(retval);`.",
         ),
-        ("@x = hist(1); @y[@x] = 1;", "@x", "hist_t cannot be part of a map key"),
+        ("@x = hist(1); @y[@x] = 1;", "@y[@x]", "Value 'hist_t' cannot be used as a map key."),
         (
             "@x = hist(1); print(@x + 1);",
             "@x + 1",
-            "The + operator can not be used on expressions of types hist_t, int8",
+            "Type mismatch for '+': comparing hist_t with int8",
         ),
-        ("$x = 5 / 0;", "5 / 0", "division by zero"),
+        ("$x = 5 / 0;", "5 / 0", "unable to fold literals due to overflow or underflow"),
         ("break;", "break", "'break' statement is not allowed in a probe"),
-        ('return "a";', '"a"', "Probe return values can only be integers. Found string"),
+        ('return "a";', 'return "a"', "Probe return values can only be integers. Found string[2]"),
         # calls
         ("count();", "count()", "count() must be assigned directly to a map"),
         ("$x = sum(1);", "sum(1)", "sum() must be assigned directly to a map"),
@@ -126,8 +125,8 @@ def _mismatch(name: str, new: str, old: str) -> str:
         ("@x = lhist(1, 2);", "lhist(1, 2)", "lhist() requires 4 arguments (2 provided)"),
         ("printf();", "printf()", "printf() requires at least one argument (0 provided)"),
         ("print(1, 2, 3, 4);", "print(1, 2, 3, 4)", "print() takes up to 3 arguments (4 provided)"),
-        ("$x = pid(1, 2);", "pid(1, 2)", "pid() requires no arguments (2 provided)"),
-        ('@x = sum("a");', '"a"', "sum() only supports integer arguments (string provided)"),
+        ("$x = pid(1, 2);", "pid(1, 2)", "pid() takes up to one argument (2 provided)"),
+        ('@x = sum("a");', '"a"', "sum() only supports integer arguments (string[2] provided)"),
         ("clear(5);", "5", "clear() expects a map argument"),
         ("@x[1] = 1; clear(@x[1]);", "@x[1]", "clear() expects a map argument"),
         ("printf(5);", "5", "printf() expects a string literal as format"),
@@ -225,8 +224,8 @@ def test_hints(body: str, hint: str) -> None:
 
 
 def test_every_independent_error_is_told_once_and_in_order() -> None:
-    text = "begin { print($a); foo(); @x = sum(); } bgein { print($b); } end { kstack(); }"
-    assert [span for span, _ in complaints(text)] == ["$a", "foo", "sum()", "bgein", "$b", "kstack"]
+    text = "begin { print($a); foo(); @x = sum(); } bgein { print($b); } end { nothing(); }"
+    assert [span for span, _ in complaints(text)] == ["$a", "foo", "sum()", "bgein", "$b", "nothing"]
 
 
 def test_one_mistake_is_one_error() -> None:
@@ -255,7 +254,7 @@ def test_types_are_merged_from_uses_in_any_order() -> None:
         ("@x = (int32)1; @x = (uint8)2;", "int32"),
         ("@x = (int64)1; @x = (uint64)2;", "int64"),
         ("@x = 9223372036854775808;", "uint64"),
-        ("@x = 1 + 2;", "int64"),
+        ("@y = 1; @x = @y + 2;", "int64"),
         ("@x = (uint32)1 + (uint32)2;", "uint64"),
         ("@x = (uint32)1 + (int32)2;", "int64"),
         ("@x = (uint64)10 + 2;", "uint64"),
@@ -273,8 +272,8 @@ def test_types_are_merged_from_uses_in_any_order() -> None:
         ("@x = sum(5);", "sum_t"),
         ("@x = sum(pid);", "usum_t"),
         ("@x = sum(pid); @x = sum(-1);", "sum_t"),
-        ("@y = count(); @x = @y;", "uint64"),
-        ("@y = min(-1); @x = @y;", "int64"),
+        ("@y = count(); @x = (uint64)@y;", "uint64"),
+        ("@y = min(-1); @x = (int64)@y;", "int64"),
         ('@x = strftime("%H", nsecs);', "timestamp"),
         ("$a = 1; $a = $a + 1; @x = $a;", "int64"),
     ],
@@ -291,7 +290,7 @@ def test_types(body: str, type: str) -> None:
         ("begin { exit(); @x = 1; @y = 1; }", [("@x = 1", "Unreachable statement.")]),
         ("begin { return; @x = 1; }", [("@x = 1", "Unreachable statement.")]),
         ("begin { let $x; print($x); $x = 1; }", [("$x", "Variable used before it was assigned: $x")]),
-        ("let @x = hash(5); begin { }", [("let @x = hash(5)", "Unused map: @x")]),
+        ("let @x = hash(5); begin { }", [("let @x = hash(5);", "Unused map: @x")]),
         ("begin { $x = pid / 0; }", [("0", "Divide or modulo by 0: 1 is being used as the result.")]),
         (
             "begin { $x = (int64)7 / (int32)2; }",
@@ -304,9 +303,9 @@ def test_types(body: str, type: str) -> None:
             ],
         ),
         ("begin { $x = pid / 2; $y = -7 / 2; }", []),
-        ("begin { print($1); }", [("$1", "Positional parameter $1 is empty or not provided.")]),
+        ("begin { print($1); }", [("$1", "Positional parameter $1 is empty or not provided. ")]),
         (
-            "begin { print(str(0, 5000)); }",
+            "begin { print(str(nsecs, 5000)); }",
             [("5000", "length param (5000) is too long and will be shortened to 1024 bytes")],
         ),
     ],
@@ -320,7 +319,7 @@ def test_warnings(text: str, found: list[tuple[str, str]]) -> None:
     [
         (
             "let @x = hash(5); begin { @x[1] = count(); }",
-            "let @x = hash(5)",
+            "@x",
             "Incompatible map types. Type from declaration: hash. Type from value/key type: percpuhash",
         ),
         (
@@ -340,11 +339,11 @@ def test_heads_of_scripts(text: str, marked: str, message: str) -> None:
 
 
 def test_a_thing_that_is_not_there_is_a_target_error_with_a_span() -> None:
-    with pytest.raises(TargetError, match="no function read_lin in") as caught:
+    with pytest.raises(TargetError, match=r"No matches for uprobe .*:read_lin\.") as caught:
         Script("uprobe:program:read_lin { }")
     assert caught.value.span is not None
     assert caught.value.span.text == "uprobe:program:read_lin"
-    assert caught.value.hint == "did you mean read_line?"
+    assert str(caught.value.hint).endswith("; did you mean read_line?")
 
 
 @pytest.mark.parametrize(

@@ -284,8 +284,16 @@ def test_one_program_serves_all_matches_that_need_not_tell_which() -> None:
             "uprobe target file 'nothing' does not exist or is not executable",
             "give the path, or a library's short name such as libc",
         ),
-        ("u:program:mian", "no function mian in /bin/program", "did you mean main?"),
-        ("u:program:write_*", "no function matches 'write_*' in /bin/program", None),
+        (
+            "u:program:mian",
+            "No matches for uprobe program:mian.",
+            "no function mian in /bin/program; did you mean main?",
+        ),
+        (
+            "u:program:write_*",
+            "No matches for uprobe program:write_*.",
+            "no function matches 'write_*' in /bin/program",
+        ),
         ("u:program:0x10", "address 0x10 is not in the code of /bin/program", None),
         (
             "u:program:0x1080",
@@ -306,7 +314,7 @@ def test_things_that_are_not_there(point: str, message: str, hint: str | None) -
 
 def test_what_is_not_there_is_told_together_with_what_is_wrong() -> None:
     assert complaints("u:program:mian { foo(); } u:x:y { }") == [
-        ("u:program:mian", "no function mian in /bin/program"),
+        ("u:program:mian", "No matches for uprobe program:mian."),
         ("foo", "Unknown function: 'foo'"),
         ("u:x:y", "uprobe target file 'x' does not exist or is not executable"),
     ]
