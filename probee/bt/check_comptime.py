@@ -64,7 +64,13 @@ def check_typeinfo(c: Checker, expr: tree.TypeInfo) -> CType | None:
 
 
 def note_field(c: Checker, expr: tree.FieldAccess) -> None:
-    """Put down what a field of a typeinfo is."""
+    """Put down what a field of a typeinfo is, or of a call's record where that is known."""
+    call = c.checked.calls.get(expr.operand)
+    value = call[0].known_field(call[1], expr.name, c) if call is not None else None
+    if isinstance(value, bytes):
+        c.checked.texts[expr] = value
+    elif value is not None:
+        c.checked.numbers[expr] = int(value)
     if isinstance(expr.operand, tree.TypeInfo):
         if expr.name == _FIELDS[0]:
             c.checked.numbers[expr] = 0

@@ -177,6 +177,10 @@ class Func:
         """The number or text that a call is known to give; asked after `check`, and then not computed."""
         return None
 
+    def known_field(self, call: CallSite, name: str, to: Checking) -> int | bytes | None:
+        """What a field of the record is known to be that a call gives."""
+        return None
+
     def memory(self, call: CallSite, to: Emitter) -> Value | None:
         """The memory that the value of a call lies in; None where it is computed."""
         return None

@@ -31,6 +31,10 @@ class Config(Func):
         names = tuple([name for name in _NAMES.split() if name in to.settings])
         return Tuple(tuple([_type_of(to.settings[name]) for name in names]), names)
 
+    def known_field(self, call: CallSite, name: str, to: Checking) -> int | bytes:
+        value = to.settings[name]
+        return value.encode() if isinstance(value, str) else int(value)
+
     def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
         type = place.type
         assert isinstance(type, Tuple)

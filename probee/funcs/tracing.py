@@ -19,11 +19,14 @@ class _OfTracing(Func):
     type: CType
 
     def check(self, call: CallSite, to: Checking) -> CType:
+        self._check_probe(call, to)
+        return self.type
+
+    def _check_probe(self, call: CallSite, to: Checking) -> None:
         for provider in to.providers:
             if not self._suits(provider):
                 to.error(self._refusal(provider.name), call.span)
                 break
-        return self.type
 
     def _suits(self, provider: Provider) -> bool:
         return provider.program_type == ProgType.TRACING
@@ -40,7 +43,7 @@ class Path(_OfTracing):
     params = (Param("path", "any"), Param("size", "number", optional=True))
 
     def check(self, call: CallSite, to: Checking) -> CType:
-        super().check(call, to)
+        self._check_probe(call, to)
         size = call.args[1].number if len(call.args) > 1 else None
         return Str(to.max_strlen if size is None else max(min(size, to.max_strlen), 1))
 

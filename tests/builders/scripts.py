@@ -19,6 +19,8 @@ from probee.funcs.unit import GLOBALS, Options
 from probee.ir.check import check_function
 from probee.ir.interp import InterpMachine, run
 from probee.ir.text import parse_function, print_function
+from probee.spec.abi import ProgType
+from probee.spec.asked import NOTHING, Asked
 from probee.spec.target import Target
 from probee.spec.values import Aggregate
 
@@ -78,6 +80,9 @@ class FakeFiles:
     def process_exists(self, pid: int) -> bool:
         return pid == 1
 
+    def find_cgroup(self, path: str) -> int | None:
+        return 77 if path == "/sys/fs/cgroup/one" else None
+
 
 _FEATURES = ("atomics_fetch", "for_each_map_elem", "large_keys", "map_lookup_percpu_elem", "ktime_get_tai_ns")
 
@@ -135,6 +140,9 @@ class FakeNames:
     def have_module(self, name: str) -> bool:
         return name == "nf_tables"
 
+    def allows_kfunc(self, name: str, kind: ProgType) -> bool:
+        return name == "bpf_task_from_pid" and kind == ProgType.KPROBE
+
 
 def make_target(cpus: int = 2, *, features: tuple[str, ...] = _FEATURES) -> Target:
     return Target("6.12.0", "x86_64", cpus, 4, frozenset(features), FakeFiles(), FakeNames())
@@ -160,6 +168,7 @@ class Script:
         target: Target | None = None,
         pid: int = 0,
         unsafe: bool = False,
+        asked: Asked = NOTHING,
         **options: int,
     ) -> None:
         self.target = target or make_target()
@@ -171,6 +180,7 @@ class Script:
             pid=pid,
             options=Options(**options),
             unsafe=unsafe,
+            asked=asked,
             dump=self._dump,
         )
         self.bundle = compiled.bundle
