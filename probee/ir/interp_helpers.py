@@ -286,6 +286,8 @@ CALLS: dict[str, Call] = {
     "probe_write_user": _write_user,
     "get_ns_current_pid_tgid": _namespace_pid,
     "get_current_task": lambda m, _: m.task,
+    "get_current_task_btf": lambda m, _: m.task,
+    "task_pt_regs": lambda m, _: m.user_registers,
     "get_current_cgroup_id": lambda m, _: m.cgroup,
     "get_stack": _stack,
     "get_func_ip": lambda m, _: m.func_ip,

@@ -33,6 +33,7 @@ class InterpMachine:
         self.traced: list[tuple[bytes, tuple[int, ...]]] = []  # by trace_printk: formats and values
         self.overridden: int | None = None  # what the traced function is to return
         self.time = self.boot_time = self.tai_time = self.jiffies = 0
+        self.user_registers = 0
         self.kernel_stack: tuple[int, ...] = ()
         self.user_stack: tuple[int, ...] = ()
         self.task = self.cgroup = self.func_ip = self.cookie = 0

@@ -63,13 +63,18 @@ ADDRESSES = Addresses()
 
 
 class Named:
-    """Symbols of a made-up machine: names by address, the same ones in every process."""
+    """Symbols of a made-up machine: `names` of functions by their first address, which is one of a page; the same
+    in every process. Who adds to them is heard at once."""
+
+    PAGE = 0x1000
 
     def __init__(self, names: dict[int, str]) -> None:
         self._names = names
 
     def _frame(self, address: int) -> tuple[Frame, ...]:
-        return (Frame(address, self._names.get(address, "")),)
+        offset = address % self.PAGE
+        name = self._names.get(address - offset, "")
+        return (Frame(address, name, offset if name else 0),)
 
     def kernel(self, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
         return [self._frame(address) for address in addresses]
@@ -78,7 +83,7 @@ class Named:
         return [self._frame(address) for address in addresses]
 
     def kernel_name(self, address: int) -> str:
-        return self._names.get(address, "")
+        return self._frame(address)[0].name
 
     def user_name(self, pid: int, program: int, address: int) -> str:
-        return self._names.get(address, "")
+        return self._frame(address)[0].name

@@ -103,8 +103,10 @@ class Space:
             offset = address - region.start
             name = _VSYSCALL.get(offset & ~0x3FF, "")
             return Frame(address, name, offset & 0x3FF if name else 0, region.path)
-        name, offset = self._find_jit(address - is_return) or ("", 0)
-        return Frame(address, name, offset + is_return if name else 0, region.path)
+        found = self._find_jit(address - is_return)
+        if found is None:
+            return Frame(address)
+        return Frame(address, found[0], found[1] + is_return, region.path)
 
     def _find_region(self, address: int) -> _Region | None:
         mapping = self.find(address)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from .triggers import Argument, Sleep, Trigger
 
 _NUMBERS = ("pid", "tid", "uid", "gid", "cpu", "after", "times")
-_NAMES = ("probe", "args", "returns", "comm", "memory", "registers", "context", *_NUMBERS)
+_NAMES = (
+    "probe", "args", "returns", "comm", "memory", "registers", "context", "stack", "kernel_stack", *_NUMBERS,
+)  # fmt: skip
 
 
 def parse_events(lines: str, name: str = "events") -> list[Trigger | Sleep]:
@@ -64,8 +66,18 @@ def _parse_line(line: str) -> Trigger | Sleep:
         memory={_parse_address(at): _parse_bytes(data) for at, data in memory.items()},
         registers=_check(given.get("registers", {}), dict, "an object as registers"),
         context=_parse_hex(given["context"]) if "context" in given else b"",
+        stack=_parse_stack(given, "stack"),
+        kernel_stack=_parse_stack(given, "kernel_stack"),
         **around,
     )
+
+
+def _parse_stack(given: dict[str, Any], name: str) -> list[str | int]:
+    stack: list[Any] = _check(given.get(name, []), list, f"a list as {name}")
+    for place in stack:
+        if isinstance(place, bool) or not isinstance(place, (int, str)):
+            raise UsageError(f"expected names and addresses in {name}, got {_name_of(place)}")
+    return stack
 
 
 def _parse_sleep(given: dict[str, Any]) -> Sleep:

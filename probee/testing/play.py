@@ -8,6 +8,7 @@ from ..arch import find as find_arch
 from ..base.errors import UsageError
 from ..base.record import record
 from ..spec.bundle import Special
+from ..symbols.frame import Named
 from ..vm.program import CONTEXT_SIZE
 from .triggers import Sleep, text
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _MASK = (1 << 64) - 1
 _HEAP, _STACK = 0x7F00_0000_0000, 0x7FFD_0000_0000
 _CODE, _RETURN = 0x5555_0000_1000, 0x5555_0000_2000
+_FUNCTIONS, _KERNEL = 0x5555_8000_0000, 0xFFFF_FFFF_8100_0000
 _GAP = 0x1000
 """Between two pieces of memory there is nothing, so that reading past the end of one fails."""
 
@@ -93,6 +95,8 @@ class Play:
         world = self._vm.world
         for address, data in what.memory:
             world.put(address, data)
+        world.user_stack = tuple([_find_code(world, place, _FUNCTIONS) for place in what.stack])
+        world.kernel_stack = tuple([_find_code(world, place, _KERNEL) for place in what.kernel_stack])
         context = what.context or self._registers(what)
         for _ in range(what.times):
             if self.is_over:
@@ -156,6 +160,20 @@ class Play:
         address, self._free = self._free, self._free + (len(data) // _GAP + 2) * _GAP
         self._vm.world.put(address, data)
         return address
+
+
+def _find_code(world: World, place: str | int, start: int) -> int:
+    """The address of `function+offset`, which is made where there is no such function yet."""
+    if isinstance(place, int):
+        return place
+    name, _, past = place.partition("+")
+    if not name or (past and not past.isdigit()) or int(past or 0) >= Named.PAGE:
+        raise UsageError(f"stack: expected FUNCTION or FUNCTION+OFFSET, got {place!r}")
+    known = next((address for address, other in world.names.items() if other == name), None)
+    if known is None:
+        known = start + len(world.names) * Named.PAGE
+        world.names[known] = name
+    return known + int(past or 0)
 
 
 def _find_register(arch: Arch, name: str, what: Trigger) -> Register:

@@ -14,6 +14,7 @@ from ..render.output import Context
 from ..render.sink import Sink
 from ..render.text import TextOutput
 from ..session import Printer, Session
+from ..symbols.frame import Named
 from ..vm.machine import Vm
 from ..vm.world import World
 from .files import make_target
@@ -133,7 +134,10 @@ def make_world(*, clock: int = CLOCK, epoch: int = EPOCH, cpus: int = 2, seed: i
 
 def make_context(world: World, epoch: int, machine: str, users: Mapping[int, str]) -> Context:
     """What an output is told of the made-up machine. No file of it can be read, no command run."""
-    return Context(epoch, users.get, lambda: epoch + world.clock, machine=machine)
+    named = Named(world.names)
+    return Context(
+        epoch, users.get, lambda: epoch + world.clock, machine=machine, symbols=lambda: named
+    )
 
 
 class _Kept(Sink):
@@ -160,7 +164,7 @@ class _Recorder:
         self._out, self._err = _Kept("stdout"), _Kept("stderr")
         self._output = TextOutput(self._out, self._err, context)
         self._vm = vm
-        self._form = Form(boot_offset=context.boot_offset)
+        self._form = Form(boot_offset=context.boot_offset, symbols=context.symbols)
         self._readers: dict[str, MapReader] = {}
         self._decoders: dict[int, Decoder] = {}
         self._events: list[Event] = []

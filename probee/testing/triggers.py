@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
         memory: Mapping[int, str | bytes]
         registers: Mapping[str, int]
+        stack: Sequence[str | int]
+        kernel_stack: Sequence[str | int]
 
 
 _LONGEST = 1_000_000_000
@@ -46,7 +48,8 @@ class Trigger:
 
     `probe`: the full name of a probe of the script (`uprobe:libc:malloc`), in which the path or the library
     may be left out (`uprobe:malloc`). `args`: what argN are; `returns`: what retval is. `registers`: others,
-    by name. `memory`: bytes at addresses. `context`: the whole context instead of registers. `tid` None
+    by name. `memory`: bytes at addresses. `stack`: what `ustack` is, `kernel_stack` what `kstack` is, the innermost
+    first: names of functions ("main", "main+12") or addresses. `context`: the whole context instead of registers. `tid` None
     stands for `pid`.
     """
 
@@ -64,6 +67,8 @@ class Trigger:
     memory: tuple[tuple[int, bytes], ...] = ()
     registers: tuple[tuple[str, int], ...] = ()
     context: bytes = b""
+    stack: tuple[str | int, ...] = ()
+    kernel_stack: tuple[str | int, ...] = ()
 
     def __post_init__(self) -> None:
         if ":" not in self.probe:
@@ -78,6 +83,9 @@ class Trigger:
         _check(f"{self.probe}: times", self.times, 1, _WORD)
         for name, number in self.registers:
             _check(f"{self.probe}: {name}", number, -_LONG // 2, _LONG)
+        for place in (*self.stack, *self.kernel_stack):
+            if not isinstance(place, str):
+                _check(f"{self.probe}: stack", place, 0, _LONG, "a name or an address")
         for address, _ in self.memory:
             _check(f"{self.probe}: memory", address, 0, _LONG, "an address")
 
@@ -112,6 +120,8 @@ def event(
     memory: Mapping[int, str | bytes] | None = None,
     registers: Mapping[str, int] | None = None,
     context: bytes = b"",
+    stack: Sequence[str | int] = (),
+    kernel_stack: Sequence[str | int] = (),
     **who: Unpack[Who],
 ) -> Trigger:
     """Any probe by its full name. Raises UsageError for values that don't fit, as all of these do."""
@@ -120,7 +130,17 @@ def event(
         for address, data in (memory or {}).items()
     ]
     named = tuple((registers or {}).items())
-    return Trigger(probe, tuple(args), returns, memory=tuple(pieces), registers=named, context=context, **who)
+    return Trigger(
+        probe,
+        tuple(args),
+        returns,
+        memory=tuple(pieces),
+        registers=named,
+        context=context,
+        stack=tuple(stack),
+        kernel_stack=tuple(kernel_stack),
+        **who,
+    )
 
 
 def uprobe(function: str, args: Sequence[Argument] = (), **around: Unpack[Around]) -> Trigger:

@@ -35,6 +35,7 @@ class World:
         self.task = 0xFFFF_8880_0000_1000
         self.kernel_stack: tuple[int, ...] = ()
         self.user_stack: tuple[int, ...] = ()
+        self.names: dict[int, str] = {}  # of functions, by address: for who shows stacks
         self.cookie = 0
         self.function = 0
         self.chance = random.Random(seed)
