@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..base.source import Span
-    from ..funcs.func import Arg
     from ..elf.file import Elf
+    from ..funcs.func import Arg
     from ..probes.provider import Provider, Site
     from ..spec.target import Files, Target
     from .headers import Headers

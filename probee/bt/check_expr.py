@@ -101,7 +101,7 @@ def _variable(c: Checker, expr: tree.Variable) -> CType | None:
     if not local.assigned and not c.asked:
         c.warn(f"Variable used before it was assigned: {shown(expr.name)}", expr.span)
     if local.type is None:
-        c.error("Could not resolve the type of this variable", expr.span)
+        c.follow("Could not resolve the type of this variable", expr.span)
     return local.type
 
 

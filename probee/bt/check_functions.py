@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ..base.record import replace
 from ..ctype.types import VOID, CType, Void
 from . import tree
 from .check_convert import check_conversion
 from .macros import Inlined
-from .names import PARAMETER
+from .names import PARAMETER, with_end
 from .types import describe, kind_of, reads_as
 from .written import written_type
 
@@ -78,12 +77,7 @@ def check_return(c: Checker, statement: tree.Jump, call: Inlined) -> None:
     else:
         fits = check_conversion(c, value, type, wanted)
     if not fits:
-        _refuse(c, call, wanted, type, _with_end(statement.span))
-
-
-def _with_end(span: Span) -> Span:
-    """A statement with its semicolon."""
-    return replace(span, end=span.end + (span.source.text[span.end : span.end + 1] == ";"))
+        _refuse(c, call, wanted, type, with_end(statement.span))
 
 
 def _refuse(c: Checker, call: Inlined, wanted: CType, type: CType, span: Span) -> None:

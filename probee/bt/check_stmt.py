@@ -134,7 +134,7 @@ def _let(c: Checker, statement: tree.Let) -> None:
     elif statement.value is not None:
         local.assigned = True
         if local.type is None:
-            c.error("Invalid expression for assignment", statement.span)
+            c.follow("Invalid expression for assignment", statement.span)
 
 
 def _declare(c: Checker, local: Local, written: tree.TypeName) -> None:
@@ -170,7 +170,7 @@ def _assign(c: Checker, statement: tree.Assign) -> None:
         if value is not None:
             _assign_to(c, target, value, statement, statement.value if plain else None)
         elif local.type is None:
-            c.error("Invalid expression for assignment", statement.span)
+            c.follow("Invalid expression for assignment", statement.span)
 
 
 def _assign_to(

@@ -12,6 +12,7 @@ from ..base.record import fields
 from ..base.source import Diagnostic
 from . import tree
 from .literals import LiteralError, parse_integer
+from .walk import check_depth, next_if
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _LEAST, _MOST = -(1 << 63), (1 << 64) - 1
 
 def fold_literals(script: tree.Script, params: Sequence[str] = ()) -> tuple[tree.Script, list[Diagnostic]]:
     """`script` with what literals come to in their place, and warnings. Raises SourceError for what overflows."""
+    check_depth(script)
     folder = _Folder(params)
     folded = folder.visit(script)
     if any(d.severity == "ERROR" for d in folder.found):
@@ -72,9 +74,28 @@ class _Folder:
             return tuple(made) if any(a is not b for a, b in zip(made, item, strict=True)) else item
         if not isinstance(item, tree.Node):
             return item
+        if isinstance(item, tree.If):
+            return self.chain(item)
         rule = _RULES.get(item.__class__)
         inner = self.inside(item)
         return rule(self, inner) if rule is not None else inner
+
+    def chain(self, first: tree.If) -> tree.If:
+        """An `if` with its `else if`s, which may be hundreds."""
+        links = [first]
+        while (following := next_if(links[-1])) is not None:
+            links.append(following)
+        made: tree.If | None = None
+        for link in reversed(links):
+            otherwise = self.visit(link.otherwise) if made is None else (made,)
+            if made is not None and made is next_if(link):
+                otherwise = link.otherwise
+            condition, then = self.condition(self.visit(link.condition)), self.visit(link.then)
+            parts = (condition, then, otherwise)
+            same = all(a is b for a, b in zip(parts, (link.condition, link.then, link.otherwise), strict=True))
+            made = link if same else tree.If(link.span, condition, then, otherwise)
+        assert made is not None
+        return made
 
     def inside(self, node: tree.Node) -> Any:
         """`node` with what is below it folded."""
@@ -216,10 +237,6 @@ class _Folder:
 
     def if_expr(self, expr: tree.IfExpr) -> tree.Expr:
         return tree.IfExpr(expr.span, self.condition(expr.condition), expr.then, expr.otherwise)
-
-    def if_statement(self, statement: tree.If) -> tree.Stmt:
-        condition = self.condition(statement.condition)
-        return tree.If(statement.span, condition, statement.then, statement.otherwise)
 
     def while_(self, statement: tree.While) -> tree.Stmt:
         return tree.While(statement.span, self.condition(statement.condition), statement.body)
@@ -377,7 +394,6 @@ _RULES: dict[type, Callable[[_Folder, Any], Any]] = {
     tree.Binary: _Folder.binary,
     tree.Ternary: _Folder.ternary,
     tree.IfExpr: _Folder.if_expr,
-    tree.If: _Folder.if_statement,
     tree.While: _Folder.while_,
     tree.Probe: _Folder.probe,
     tree.Comptime: _Folder.comptime,

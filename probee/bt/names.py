@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.record import record
+from ..base.record import record, replace
 from ..base.registry import near_misses
 from . import tree
 
@@ -26,6 +26,11 @@ DECLARATION = "initial declaration"
 ASSIGNMENT = "initial assignment"
 PARAMETER = "function parameter"
 """How a variable came to be, beside the loops that make one for themselves."""
+
+
+def with_end(span: Span) -> Span:
+    """The place of a statement with its semicolon."""
+    return replace(span, end=span.end + (span.source.text[span.end : span.end + 1] == ";"))
 
 
 class Local:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ..base.errors import SourceError
 from ..base.record import fields
+from ..base.source import Diagnostic
 from . import tree
 
 TYPE_CHECKING = False
@@ -46,6 +48,13 @@ def ends(node: tree.Expr) -> bool:
     if not isinstance(node, tree.BlockExpr) or node.value is not None or not node.body:
         return False
     return isinstance(node.body[-1], tree.Jump)
+
+
+def check_depth(node: object) -> None:
+    """Raise a SourceError for a tree that what recurses can't walk."""
+    deep = find_too_deep(node)
+    if deep is not None:
+        raise SourceError([Diagnostic("ERROR", f"nested more than {MAX_DEPTH} levels deep", deep.span)])
 
 
 def find_too_deep(node: object) -> tree.Node | None:

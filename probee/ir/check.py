@@ -61,8 +61,8 @@ their place, after register allocation."""
 _TARGETS = {"jump": 1, "br": 2, "may_goto": 2, "ret": 0}
 _ARG_KINDS = {"i": (IntType, "an integer"), "p": (PtrType, "a pointer"), "x": (object, "a value")}
 _ADDRESSES: dict[str, Type] = {
-    **{"ctx": CTX, "slot": STACK, "map": MAP, "global": VALUE, "frame": STACK},
-    **{"shared": VALUE, "area": VALUE, "func": U64, "each": S64, "loop": S64},
+    "ctx": CTX, "slot": STACK, "map": MAP, "global": VALUE, "frame": STACK,
+    "shared": VALUE, "area": VALUE, "func": U64, "each": S64, "loop": S64,
 }
 _FIRST = frozenset({"ctx", "param"})
 _SIZES = {"store": (1, 2, 4, 8)} | dict.fromkeys(("atomic_add", "fetch_add", "xchg", "cmpxchg"), (4, 8))
@@ -308,6 +308,8 @@ def _cast_type(value: Value) -> str:
         return "" if new.bits == 64 or fits(old, new) else f"not every {old} is an {new}: that is ext"
     if isinstance(old, PtrType) and isinstance(new, PtrType) and old.space == new.space:
         return ""
+    if isinstance(old, PtrType) and old.space in (Space.VALUE, Space.MAP) and new == U64:
+        return ""  # an address that is looked at, or read like one of the kernel's
     pointers = [t for t in (old, new) if isinstance(t, PtrType)]
     if any(p.space not in (*FOREIGN, Space.CTX) for p in pointers) or new == PtrType(Space.CTX):
         return f"{old} can't become {new}"

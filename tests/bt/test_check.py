@@ -200,7 +200,6 @@ def _mismatch(name: str, new: str, old: str) -> str:
         ),
         ("$x = func;", "func", "The func builtin can not be used with 'begin' probes"),
         # not yet
-        ("$y = 1; $x = &$y;", "&$y", "address-of is not supported yet"),
     ],
 )
 def test_what_is_wrong(body: str, marked: str, message: str) -> None:

@@ -32,7 +32,7 @@ _SCRIPTS: list[tuple[str, list[Any]]] = [
         [3, 1],
     ),
     (
-        "fn maybe($x : int32) : int32 { if $x { return 5; } } begin { print(maybe(1)); print(maybe(0)); }",
+        "fn maybe($x : int32) : int32 { if $x { return 5; } return 0; } begin { print(maybe(1)); print(maybe(0)); }",
         [5, 0],
     ),
     (
@@ -68,17 +68,17 @@ def test_calls_in_the_kernel(text: str, values: list[Any]) -> None:
     [
         (
             "fn f() : int8 { return 500; } begin { f(); }",
-            "return 500",
+            "return 500;",
             "Function f is of type int8, cannot return int16",
         ),
         (
             "fn f() : void { return 5; } begin { f(); }",
-            "return 5",
+            "return 5;",
             "Function f is of type void, cannot return int8",
         ),
         (
             "fn f() : int8 { return; } begin { f(); }",
-            "return",
+            "return;",
             "Function f is of type int8, cannot return void",
         ),
         (
@@ -88,9 +88,9 @@ def test_calls_in_the_kernel(text: str, values: list[Any]) -> None:
         ),
         ("fn f($x : int8) : int8 { } begin { f(); }", "f()", "Function `f` requires 1 arguments, got 0"),
         (
-            'fn f($x : int8) : int8 { } begin { f("a"); }',
+            'fn f($x : int8) : int8 { return 1; } begin { f("a"); }',
             '"a"',
-            "Type mismatch for $x: trying to assign value of type 'string' when variable already has a type "
+            "Type mismatch for $x: trying to assign value of type 'string[2]' when variable already has a type "
             "'int8'",
         ),
         (

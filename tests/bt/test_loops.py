@@ -51,7 +51,9 @@ def test_rounds(body: str, target: object) -> None:
 
 @pytest.mark.kernel
 @pytest.mark.parametrize(
-    ("loops", "called"), [(True, True), (False, True), (False, False)], ids=["may_goto", "bpf_loop", "bounded"]
+    ("loops", "called"),
+    [(True, True), (False, True), (False, False)],
+    ids=["may_goto", "bpf_loop", "bounded"],
 )
 @pytest.mark.parametrize("body", _SCRIPTS)
 def test_rounds_in_the_kernel(body: str, loops: bool, called: bool) -> None:
@@ -81,7 +83,7 @@ def test_bounded_loops_share_what_a_verifier_follows() -> None:
 @pytest.mark.kernel
 def test_called_loops_go_round_as_often_as_they_say() -> None:
     text = (
-        'begin { @n = 300000; for $i : 0..@n { @last = $i; } $k = 0; while ($k < 200000) { $k++; } '
+        "begin { @n = 300000; for $i : 0..@n { @last = $i; } $k = 0; while ($k < 200000) { $k++; } "
         'printf("%d %d", @last, $k); }'
     )
     values, _ = run_in_kernel(Script(text, target=live_target(loops=False, called=True)).bundle)
@@ -89,7 +91,10 @@ def test_called_loops_go_round_as_often_as_they_say() -> None:
 
 
 def test_a_called_loop_that_breaks_is_not_cut_short() -> None:
-    text = "begin { @m = 100000000; for $i : 0..@m { @n = $i; break; } while (true) { @k++; if @k > 5 { break; } } }"
+    text = (
+        "begin { @m = 100000000; for $i : 0..@m { @n = $i; break; } "
+        "while (true) { @k++; if @k > 5 { break; } } }"
+    )
     script = Script(text, target=_CALLED).run()
     assert (script["@n"], script["@k"], script.counter("loop_limit")) == (0, 6, 0)
 

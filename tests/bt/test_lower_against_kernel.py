@@ -48,7 +48,9 @@ class Writer:
     def number(self, depth: int) -> str:
         if depth <= 0 or self.random.random() < 0.3:
             return self.pick(
-                *_NUMBERS, str(self.random.randint(-9, 9)), str(self.random.randint(-1 << 40, 1 << 40))
+                *_NUMBERS,
+                f"(int64){self.random.randint(-9, 9)}",  # no literal: what literals come to must fit
+                f"(int64){self.random.randint(-1 << 40, 1 << 40)}",
             )
         left, right = self.number(depth - 1), self.number(depth - 1)
         return self.pick(
@@ -101,12 +103,17 @@ class Writer:
         map = self.pick("@k", "@t", "@n", "@p")
         key = f"{kv}.0.1" if map == "@p" else f"{kv}.0"
         value = f"(int64)({kv}.1 == {self.pick(*_TEXTS[:4])})" if map == "@t" else f"(int64){kv}.1"
-        inner = [f"$a += {key} ^ {value};", f"@x += {value};", f"$n{self.loops} = (int64)0; $b += $n{self.loops} + 1;"]
+        inner = [
+            f"$a += {key} ^ {value};",
+            f"@x += {value};",
+            f"$n{self.loops} = (int64)0; $b += $n{self.loops} + 1;",
+        ]
         if depth > 1:
             inner.append(self.map_loop(depth - 1))
         if self.random.random() < 0.3:
             inner.append(f"if ({value} & 1) {{ continue; }} $b += {value};")
-        return f"for {kv} : {map} {{ {' '.join(self.random.sample(inner, self.random.randint(1, len(inner))))} }}"
+        body = self.random.sample(inner, self.random.randint(1, len(inner)))
+        return f"for {kv} : {map} {{ {' '.join(body)} }}"
 
     def script(self) -> str:
         body = " ".join(self.statement(2) for _ in range(self.random.randint(2, 10)))

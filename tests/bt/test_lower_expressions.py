@@ -31,7 +31,7 @@ def _signed(value: int) -> int:
         ("1 << 40", 1 << 40),
         ("-8 >> 1", -4),
         ("(uint64)-8 >> 1", (1 << 63) - 4),
-        ("~0", -1),
+        ("~0", (1 << 64) - 1),
         ("~(uint64)0", _ALL),
         ("!5", False),
         ("!0", True),
@@ -195,7 +195,7 @@ def _text(node: Any) -> str:
         return f"({_text(node[1])} ? {_text(node[2])} : {_text(node[3])})"
     if len(node) == 3:
         return f"(int64)({_text(node[1])} {node[0]} {_text(node[2])})"
-    return str(node[0])
+    return node[0] if "arg" in node[0] else f"(int64)({node[0]})"  # a cast is no literal: nothing is folded
 
 
 def _python(node: Any, args: tuple[int, int]) -> int:
@@ -242,9 +242,5 @@ _WORDS = st.integers(-(1 << 63), (1 << 63) - 1)
 @settings(max_examples=60, deadline=None)
 @given(_TREES, st.tuples(_WORDS, _WORDS))
 def test_arithmetic_is_that_of_64_bits(tree: Any, args: tuple[int, int]) -> None:
-    try:
-        script = Script(f"uprobe:program:main {{ print((int64)({_text(tree)})); }}")
-    except SourceError as error:
-        assume("by zero" not in error.message)  # a constant divided by the constant 0 is refused
-        raise
+    script = Script(f"uprobe:program:main {{ print((int64)({_text(tree)})); }}")
     assert script.run(0, registers(*args)).values() == [_python(tree, args)]

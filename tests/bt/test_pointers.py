@@ -118,7 +118,7 @@ def test_spaces() -> None:
             "*$o",
             "Can not dereference struct/union of type 'outer'. It is not a pointer.",
         ),
-        ('print(*"text");', '*"text"', "The * operator can not be used on expressions of type 'string'"),
+        ('print(*"text");', '*"text"', "The * operator can not be used on expressions of type 'string[5]'"),
         ("print($p * 2);", "$p * 2", None),
         ("print(2 - $p);", "2 - $p", None),
         ("$v = (void *)$1; print($v[0]);", "$v[0]", None),
