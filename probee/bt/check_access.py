@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..base.record import replace
 from ..ctype.tracepoint import is_data_loc, is_rel_loc
 from ..ctype.types import CHAR, INT8, UINT64, VOID, Array, CType, Enum, Ptr, Struct, Void
-from ..funcs import find
 from ..spec.values import Aggregate, Str, Tuple
 from . import tree
 from .check_convert import check_conversion
@@ -175,8 +174,6 @@ def type_named(c: Checker, of: tree.Expr | tree.TypeName) -> CType | None:
     _refuse_assignments(c, of)
     if isinstance(of, tree.TypeName):
         return written_type(c, of)
-    if isinstance(of, tree.Identifier) and find(of.name) is None:
-        return c.ctypes.find_type(of.name) or c.type_of(of)
     return asked_type(c, of)
 
 

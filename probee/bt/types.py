@@ -8,7 +8,22 @@ that repeating it over a script comes to rest.
 from __future__ import annotations
 
 from ..base.record import record
-from ..ctype.types import BOOL, INT64, UINT64, Array, Bool, CType, Enum, Int, Ptr, Struct, Typedef, Void
+from ..ctype.types import (
+    BOOL,
+    INT64,
+    UINT64,
+    VOID,
+    Array,
+    Bool,
+    CType,
+    Enum,
+    Func,
+    Int,
+    Ptr,
+    Struct,
+    Typedef,
+    Void,
+)
 from ..spec.values import (
     Aggregate,
     Avg,
@@ -163,6 +178,8 @@ def _merge_pointers(current: Ptr, new: Ptr) -> CType | None:
     if current.to == new.to:
         return current if current.space else new
     one, other = resolve(current.to), resolve(new.to)
+    if isinstance(one, (Void, Func)) and isinstance(other, (Void, Func)):
+        return Ptr(VOID, current.space or new.space)  # of a function nothing but its address is of use
     if isinstance(one, Void) or isinstance(other, Void):
         return None
     merged = merge(one, other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..ctype.types import BOOL, VOID, Array, CType, Int, Ptr
+from ..funcs import find
 from ..spec.values import Buffer, Str, Username
 from . import tree
 from .names import did_you_mean
@@ -46,7 +47,12 @@ def _base_type(c: Checker, name: tree.TypeName) -> CType | None:
 
 
 def asked_type(c: Checker, of: tree.Expr) -> CType | None:
-    """The type of an expression that is only asked about; of a map with keys, that of the keys."""
+    """The type of an expression that is only asked about, or of the name of a type; of a map with keys, that
+    of the keys."""
+    if isinstance(of, tree.Identifier) and find(of.name) is None:
+        named = c.ctypes.find_type(of.name)
+        if named is not None:
+            return named
     c.asked += 1
     info = c.maps.get(of.name) if isinstance(of, tree.MapAccess) and not of.keys else None
     if isinstance(of, tree.MapAccess) and not of.keys and (info is None or info.keyed is not False):

@@ -98,7 +98,8 @@ def _member_declaration(p: Parser, fields: list[Field]) -> None:
             fields.append(_member(p, p.declarator(specified), start))
         if not cursor.accept(","):
             break
-    if not cursor.at("}"):  # compilers only warn of the last member's missing semicolon
+    # The last member may do without: compilers only warn of that, and scripts are used to it.
+    if not cursor.at("}"):
         cursor.expect(";", "after the member")
 
 

@@ -1,8 +1,8 @@
-"""Numbers seen otherwise: kptr uptr bswap."""
+"""Numbers seen otherwise: kptr uptr bswap container_of."""
 
 from __future__ import annotations
 
-from ..ctype.types import VOID, CType, Enum, Int, Ptr
+from ..ctype.types import VOID, CType, Enum, Int, Ptr, Struct, strip_typedefs
 from ..ir.types import U64, int_type
 from .func import CallSite, Func, Param, func
 
@@ -73,3 +73,35 @@ def swap(to: Emitter, value: Value, size: int) -> Value:
         number = b.op("or", low, b.op("and", b.op("lshr", number, bits), mask))
         step *= 2
     return b.ext(number, int_type(size, False))
+
+
+@func
+class ContainerOf(Func):
+    """the struct that a member is part of, by the member's address"""
+
+    name = "container_of"
+    params = (Param("pointer", "any"), Param("type", "type"), Param("member", "word"))
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        pointer, whole, member = call.args
+        if not isinstance(pointer.type, (Int, Ptr)):
+            to.error(f"container_of() expects a pointer, got {pointer.type}", pointer.span)
+        if _find_offset(whole.type, member.word) is None:
+            to.error(f"'{whole.type}' does not contain a field named '{member.word}'", member.span)
+        return Ptr(whole.type, pointer.type.space if isinstance(pointer.type, Ptr) else "")
+
+    def lower(self, call: CallSite, to: Emitter) -> Value:
+        pointer, whole, member = call.args
+        offset = _find_offset(whole.type, member.word)
+        assert offset is not None  # checked
+        return to.b.op("sub", to.b.ext(to.value(pointer), U64), offset)
+
+
+def _find_offset(type: CType, name: str) -> int | None:
+    """Bytes from the start of a struct to its member `name`, those of anonymous structs among them."""
+    type = strip_typedefs(type)
+    for member in type.members if isinstance(type, Struct) else ():
+        within = _find_offset(member.type, name) if not member.name else None
+        if member.name == name or within is not None:
+            return member.offset_bits // 8 + (within or 0)
+    return None

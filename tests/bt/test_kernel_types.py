@@ -233,7 +233,6 @@ def test_scripts_that_name_no_type_ask_for_none() -> None:
     for text in (
         "begin { print((pid, tid, comm, cpu, nsecs, curtask, probe)); @x = (uint64)3; }",
         "uprobe:/bin/program:main { @[str(arg0), ustack] = count(); @y = (size_t)arg1; }",
-        "rawtracepoint:sched_switch { print(arg0); }",
         "#define A 3\nstruct foo { u64 x; } begin { print(A); print(((struct foo *)0)->x); }",
     ):
         Script(text, target=target)

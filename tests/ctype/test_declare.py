@@ -298,7 +298,7 @@ def test_values_of_macros() -> None:
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
-        ("struct s { int x }", "1:18", "expected ';' after the member, got '}'"),
+        ("struct s { int x int y; };", "1:18", "expected ';' after the member, got 'int'"),
         ("struct s { foo_t x; };", "1:12", "expected a type, got 'foo_t'"),
         ("struct s { struct t u; };", "1:12", "member 'u' has the incomplete type struct t"),
         ("struct s { struct s u; };", "1:12", "member 'u' has the incomplete type struct s"),

@@ -78,7 +78,7 @@ def test_macros_that_are_predefined() -> None:
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
-        ("#include <none.h>", "1:1", "'none.h' is not found"),
+        ("#include <none.h>", "1:1", "'none.h' file not found"),
         ("#include", "1:1", 'expected "file" or <file> after #include'),
         ("#error this  is bad", "1:1", "#error this is bad"),
         ("a\n#endif", "2:1", "#endif without #if"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from probee.base.errors import FormatError
 from probee.ctype.tracepoint import is_data_loc, is_rel_loc, parse_format
-from probee.ctype.types import BOOL, CHAR, VOID, Array, CType, Int, LazyStruct, Ptr
+from probee.ctype.types import BOOL, CHAR, Array, CType, Int, LazyStruct, Ptr
 
 
 def field(declaration: str, size: int, signed: bool = False) -> CType:
