@@ -78,7 +78,7 @@ def find_shared(s: Lowerer, body: tuple[tree.Stmt, ...]) -> list[Local]:
         outside = s.checked.outside.get(node, ())
         for part in walk(node):
             used = s.checked.locals.get(part)
-            if used in outside and used.type is not None:
+            if used is not None and used in outside and used.type is not None:
                 found[used] = None
     return list(found)
 
@@ -101,7 +101,7 @@ class Apart:
         self.outer_loops, self.outer_cost = s.loops, s.cost
         self.returns = len(s.returns)
         same = bool(s.apart) and s.apart[-1].returns == self.returns
-        self.note = s.apart[-1].note if same else _Note()
+        self.note: _Note = s.apart[-1].note if same else _Note()
         self.outermost = not same
         s.b = s.b.callback()
         self.name = s.b.function.name
@@ -239,7 +239,9 @@ def lower_while_called(s: Lowerer, statement: tree.While) -> None:
     apart.go_on()
 
 
-def lower_range_called(s: Lowerer, local: Local, start: Value, end: Value, body: tuple[tree.Stmt, ...]) -> None:
+def lower_range_called(
+    s: Lowerer, local: Local, start: Value, end: Value, body: tuple[tree.Stmt, ...]
+) -> None:
     """`for $i : start..end { }` by bpf_loop; the bounds are of one type."""
     b = s.b
     first = b.take_shared(8)

@@ -1,4 +1,4 @@
-"""Loops: by may_goto where the kernel has it, else by bpf_loop, else bounded as far as its verifier can follow.
+"""Loops: by may_goto where the kernel has it, else by bpf_loop, else bounded as its verifier can follow.
 
 With may_goto the verifier walks a loop until nothing new comes up, so what a loop counts must be unknown
 to it from the start: a number it knows it would follow all the way. Without may_goto it walks every
@@ -18,7 +18,7 @@ from .walk import walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..ir.nodes import Value
+    from ..ir.nodes import Block, Value
     from .lower import Lowerer
     from .names import Local
 

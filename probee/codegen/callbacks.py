@@ -64,7 +64,7 @@ class Calls:
         count = self.depth(deepest) + 1
         if count > _MOST_FRAMES:
             raise FeatureError(
-                f"loops stand within one another more than {_MOST_FRAMES - 1} deep, which is what kernels allow",
+                f"loops stand within one another more than {_MOST_FRAMES - 1} deep, which kernels allow",
                 span=deepest.span,
             )
         return MAX_STACK // count // _FRAME_UNIT * _FRAME_UNIT if count > 1 else MAX_STACK

@@ -146,9 +146,7 @@ def _does_nothing(block: Block, registers: dict[Value, int]) -> bool:
 class _Emitter:
     """Instructions so far. `at` is the slot of the next one. `far`: every jump can reach everything."""
 
-    def __init__(
-        self, name: str, registers: dict[Value, int], frame_size: int, isa: int, far: bool
-    ) -> None:
+    def __init__(self, name: str, registers: dict[Value, int], frame_size: int, isa: int, far: bool) -> None:
         self.name = name
         self.registers = registers
         self.isa = isa

@@ -18,7 +18,7 @@ _IMMEDIATE = 4
 
 @record
 class Linked:
-    """The code of one program. `functions`: the slots where they start, and their names, the program first."""
+    """The code of one program. `functions`: where they start, in slots, and names, the program first."""
 
     code: bytes
     relocations: tuple[Relocation, ...]
@@ -27,7 +27,7 @@ class Linked:
 
 
 def link(parts: Sequence[Code]) -> Linked:
-    """Put `parts` together, the program first, and fill in the addresses of callbacks, which are distances."""
+    """Put `parts` together, the program first, and fill in addresses of callbacks, which are distances."""
     starts: dict[str, int] = {}
     at = 0
     for part in parts:
@@ -49,4 +49,6 @@ def link(parts: Sequence[Code]) -> Linked:
             place = (start + slot) * _SLOT
             load = ebpf.ld_func(code[place + 1] & 15, starts[name] - start - slot - 1)
             code[place : place + 2 * _SLOT] = ebpf.encode([load])
-    return Linked(bytes(code), tuple(relocations), tuple(lines), tuple((at, name) for name, at in starts.items()))
+    return Linked(
+        bytes(code), tuple(relocations), tuple(lines), tuple((at, name) for name, at in starts.items())
+    )

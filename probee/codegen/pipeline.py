@@ -8,10 +8,10 @@ from ..spec.bundle import Map
 from . import simplify
 from .callbacks import open_callbacks
 from .emit import emit
+from .flow import find_room
 from .legalize import legalize, split_edges
 from .link import Linked, link
 from .memory import SCRATCH, Layout, apply_layout, plan_scratch, plan_slots
-from .flow import find_room
 from .registers import allocate
 from .select import select
 

@@ -84,7 +84,7 @@ class HasKey(_Entry):
 
 @func
 class Find(Func):
-    """set a variable to the value that a map has for a key; false, and the variable as it was, if it has none"""
+    """set a variable to what a map has for a key; false, and the variable as it was, if it has nothing"""
 
     name = "find"
     params = (Param("map", "entry"), Param("key", "key"), Param("result", "local"))

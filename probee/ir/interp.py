@@ -69,7 +69,9 @@ class _Whole:
         memory = machine.memory
         self.context = memory.add("ctx", bytearray(context), writable=False)
         self.shared = memory.add("shared memory", bytearray([UNDEFINED]) * program.shared)
-        self.callbacks = {c.name: (c, memory.add(f"callback {c.name}", bytearray())) for c in program.callbacks}
+        self.callbacks = {
+            c.name: (c, memory.add(f"callback {c.name}", bytearray())) for c in program.callbacks
+        }
 
     def call_back(self, address: int, args: Sequence[int]) -> int:
         """Call the callback at `address`."""

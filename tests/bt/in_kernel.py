@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @cache
 def live_target(*, loops: bool = True, called: bool = False) -> Target:
-    """What this kernel has; without may_goto unless `loops`, and without bpf_loop unless loops may be `called`."""
+    """What this kernel has; without may_goto unless `loops`, else without bpf_loop unless `called`."""
     live = survey("/usr/bin")
     without = set() if loops else {"may_goto"} if called else {"may_goto", "bpf_loop"}
     return make_target(live.cpus, features=tuple(live.features - without))

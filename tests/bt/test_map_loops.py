@@ -17,7 +17,7 @@ _THREE = "@a[1] = 10; @a[2] = 20; @a[3] = 30;"
 
 # What is printed, in order of what it is: the kernel's order of entries is its own.
 _SCRIPTS: dict[str, list[Any]] = {
-    f"{_THREE} for $kv : @a {{ print($kv); }}": [(1, 10), (2, 20), (3, 30)],
+    "THREE; for $kv : @a { print($kv); }": [(1, 10), (2, 20), (3, 30)],
     '@m["abc"] = "aa"; @m["de"] = "text"; for ($kv : @m) { print($kv.1); print($kv.0); }': [
         *("aa", "abc", "de", "text")
     ],
@@ -27,60 +27,71 @@ _SCRIPTS: dict[str, list[Any]] = {
     "@c[1] = count(); @c[1] = count(); @c[2] = count(); for $x : @c { print($x); }": [(1, 2), (2, 1)],
     "@a[1] = max(5); for $x : @a { print($x); }": [(1, 5)],
     "@b[1] = avg(4); @b[1] = avg(6); for $x : @b { print($x); }": [(1, 5)],
-    "@d[1] = sum(-4); @e[1] = min(-2); for $x : @d { print($x); } for $x : @e { print($x); }": [(1, -4), (1, -2)],
+    "@d[1] = sum(-4); @e[1] = min(-2); for $x : @d { print($x); } for $x : @e { print($x); }": [
+        (1, -4),
+        (1, -2),
+    ],
     # variables
-    f"{_THREE} $v = 1; for $kv : @a {{ print($v); $v *= 2; }} print($v);": [1, 2, 4, 8],
-    f'{_THREE} $v = "abc"; for $kv : @a {{ print($v); $v = "longer"; }} print($v);': [
+    "THREE; $v = 1; for $kv : @a { print($v); $v *= 2; } print($v);": [1, 2, 4, 8],
+    'THREE; $v = "abc"; for $kv : @a { print($v); $v = "longer"; } print($v);': [
         *("abc", "longer", "longer", "longer")
     ],
-    f"{_THREE} $s = (int8)-3; for $x : @a {{ $s += $x.0; }} print($s);": [3],
-    f"{_THREE} $t = (1, 2); for $x : @a {{ $t = ($x.0 * 0, 5); }} print($t);": [(0, 5)],
-    f"{_THREE} let $x; for $k : @a {{ $x = 7; }} print($x);": [7],
-    "@e[1] = 1; delete(@e, 1); $x = 0; for $k : @e { $x = 5; } if $x == 5 { print(1); } else { print(2); }": [2],
+    "THREE; $s = (int8)-3; for $x : @a { $s += $x.0; } print($s);": [3],
+    "THREE; $t = (1, 2); for $x : @a { $t = ($x.0 * 0, 5); } print($t);": [(0, 5)],
+    "THREE; let $x; for $k : @a { $x = 7; } print($x);": [7],
+    "@e[1] = 1; delete(@e, 1); $x = 0; for $k : @e { $x = 5; } if $x == 5 { print(1); } else { print(2); }": [
+        2
+    ],
     # leaving
-    f"{_THREE} for $x : @a {{ print(1); break; }} print(100);": [1, 100],
-    f"{_THREE} for $x : @a {{ if $x.0 == 2 {{ continue; }} print($x.0); }}": [1, 3],
-    f"{_THREE} for $x : @a {{ print(1); return; }} print(100);": [1],
-    f"{_THREE} for $x : @a {{ for $y : @a {{ print(1); return; }} print(5); }} print(100);": [1],
-    f"{_THREE} for $x : @a {{ for $y : @a {{ print(1); break; }} }} print(100);": [1, 1, 1, 100],
-    f"{_THREE} for $x : @a {{ print(1); exit(); }} print(100);": [1],
-    f"{_THREE} for $x : @a {{ while (true) {{ break; }} for $i : 0..9 {{ if $i == 1 {{ break; }} print($i); }} }}": [
+    "THREE; for $x : @a { print(1); break; } print(100);": [1, 100],
+    "THREE; for $x : @a { if $x.0 == 2 { continue; } print($x.0); }": [1, 3],
+    "THREE; for $x : @a { print(1); return; } print(100);": [1],
+    "THREE; for $x : @a { for $y : @a { print(1); return; } print(5); } print(100);": [1],
+    "THREE; for $x : @a { for $y : @a { print(1); break; } } print(100);": [1, 1, 1, 100],
+    "THREE; for $x : @a { print(1); exit(); } print(100);": [1],
+    "THREE; for $x : @a { while (true) { break; } for $i : 0..9 { if $i == 1 { break; } print($i); } }": [
         *(0, 0, 0)
     ],
     # loops in one another
-    f"{_THREE} for $x : @a {{ for $y : @a {{ @s += $x.0 * $y.1; }} }} printf(\"%d\", @s);": [360],
-    f"{_THREE} $n = 0; for $x : @a {{ for $y : @a {{ for $z : @a {{ $n += $x.0 + $y.0 * $z.0; }} }} }} print($n);": [162],
-    f"{_THREE} $n = (uint64)0; for $i : 0..100 {{ for $x : @a {{ $n += $i; }} }} print($n);": [14850],
-    f"{_THREE} unroll(2) {{ for $x : @a {{ @n++; }} }} printf(\"%d\", @n);": [6],
-    f"{_THREE} if (@a[1] == 10) {{ for $x : @a {{ print($x.0); }} }} else {{ print(9); }}": [1, 2, 3],
+    'THREE; for $x : @a { for $y : @a { @s += $x.0 * $y.1; } } printf("%d", @s);': [360],
+    "THREE; $n = 0; for $x : @a { for $y : @a { for $z : @a { $n += $x.0 + $y.0 * $z.0; } } } print($n);": [
+        162
+    ],
+    "THREE; $n = (uint64)0; for $i : 0..100 { for $x : @a { $n += $i; } } print($n);": [14850],
+    'THREE; unroll(2) { for $x : @a { @n++; } } printf("%d", @n);': [6],
+    "THREE; if (@a[1] == 10) { for $x : @a { print($x.0); } } else { print(9); }": [1, 2, 3],
     # maps that change
-    f"{_THREE} for $x : @a {{ if $x.0 == 2 {{ delete(@a, $x.0); }} }} for $x : @a {{ print($x.0); }}": [1, 3],
-    f"{_THREE} for $x : @a {{ @new[$x.1] = $x.0; }} for $x : @new {{ print($x); }}": [(10, 1), (20, 2), (30, 3)],
-    f"{_THREE} for $x : @a {{ @a[$x.0] = 5; print($x.1); }} print(@a[2]);": [5, 10, 20, 30],
+    "THREE; for $x : @a { if $x.0 == 2 { delete(@a, $x.0); } } for $x : @a { print($x.0); }": [1, 3],
+    "THREE; for $x : @a { @new[$x.1] = $x.0; } for $x : @new { print($x); }": [
+        (10, 1),
+        (20, 2),
+        (30, 3),
+    ],
+    "THREE; for $x : @a { @a[$x.0] = 5; print($x.1); } print(@a[2]);": [5, 10, 20, 30],
     # len and find
-    f"print(len(@a)); {_THREE} print(len(@a)); for $x : @a {{ print(len(@a)); }}": [0, 3, 3, 3, 3],
-    f"{_THREE} let $v; print(find(@a, 2, $v)); print($v);": [True, 20],
-    f"{_THREE} $v = 7; print(find(@a, 4, $v)); print($v);": [False, 7],
+    "print(len(@a)); THREE; print(len(@a)); for $x : @a { print(len(@a)); }": [0, 3, 3, 3, 3],
+    "THREE; let $v; print(find(@a, 2, $v)); print($v);": [True, 20],
+    "THREE; $v = 7; print(find(@a, 4, $v)); print($v);": [False, 7],
     '@m[2] = (1, "hello"); let $v; if (find(@m, 2, $v)) { print($v); }': [(1, "hello")],
     "@c[3] = count(); @c[3] = count(); let $v; if find(@c, 3, $v) { print($v); }": [2],
     '@m["a"] = "text"; let $v; for $x : @m { find(@m, $x.0, $v); } print($v);': ["text"],
 }
 
 _FUNCTIONS: dict[str, list[Any]] = {
-    f"fn f($m : int64) : int64 {{ for $x : @a {{ if $x.0 == $m {{ return $x.1; }} }} return -1; }}"
-    f" begin {{ {_THREE} print(f(1)); print(f(3)); print(f(4)); for $y : @a {{ print(f($y.0) == $y.1); }} }}": [
+    "fn f($m : int64) : int64 { for $x : @a { if $x.0 == $m { return $x.1; } } return -1; }"
+    " begin { THREE; print(f(1)); print(f(3)); print(f(4)); for $y : @a { print(f($y.0) == $y.1); } }": [
         *(-1, True, True, True, 10, 30)
     ],
-    'fn f($m : int64) : string { for $x : @t { for $y : @t { if $x.0 == $m { return $x.1; } } } return "none"; }'
+    "fn f($m : int64) : string { for $x : @t { for $y : @t { if $x.0 == $m { return $x.1; } } } "
+    'return "none"; }'
     ' begin { @t[1] = "one"; @t[2] = "two"; print(f(1)); print(f(2)); print(f(3)); }': ["none", "one", "two"],
-    f"fn f() : void {{ for $x : @a {{ print(1); exit(); }} print(2); }} begin {{ {_THREE} for $i : 0..2 {{ f(); }} print(3); }}": [
-        1
-    ],
-    f"macro add(@m) {{ for $x : @m {{ @m[$x.0] += 1; }} @m[1] }} begin {{ {_THREE} print(add(@a)); print(add(@a)); }}": [
-        *(11, 12)
-    ],
+    "fn f() : void { for $x : @a { print(1); exit(); } print(2); }"
+    " begin { THREE; for $i : 0..2 { f(); } print(3); }": [1],
+    "macro add(@m) { for $x : @m { @m[$x.0] += 1; } @m[1] }"
+    " begin { THREE; print(add(@a)); print(add(@a)); }": [11, 12],
 }
-_ALL = {f"begin {{ {body} }}": values for body, values in _SCRIPTS.items()} | _FUNCTIONS
+_TEXTS = {f"begin {{ {body} }}": values for body, values in _SCRIPTS.items()} | _FUNCTIONS
+_ALL = {text.replace("THREE;", _THREE): values for text, values in _TEXTS.items()}
 
 
 @pytest.mark.parametrize("text", _ALL)
@@ -125,7 +136,11 @@ def test_large_text_in_loops_within_one_another() -> None:
         ("@m[0] = 1; for $k : @m { $z = 1; } print($z);", "$z", "Undefined or undeclared variable: $z"),
         ("@m[0] = 1; for $k : @m { } print($k);", "$k", "Undefined or undeclared variable: $k"),
         ("@m[0] = 1; for $k : @m { print(arg0); }", "arg0", "'arg0' builtin is not allowed in a for-loop"),
-        ("@m[0] = 1; for $k : @m { print($k.2); }", "$k.2", "Invalid tuple index: 2. Found 2 elements in tuple."),
+        (
+            "@m[0] = 1; for $k : @m { print($k.2); }",
+            "$k.2",
+            "Invalid tuple index: 2. Found 2 elements in tuple.",
+        ),
         ("@m = 1; len(@m);", "@m", "call to len() expects a map with explicit keys (non-scalar map)"),
         ("len(1);", "1", "call to len() expects a map, ustack, or kstack"),
         ("@m[1] = 1; find(@m, 1, $v);", "$v", "Undefined or undeclared variable: $v"),
@@ -142,7 +157,8 @@ def test_errors(body: str, marked: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "marked", "what"), [("for $k : @m { }", "for", "a loop over a map"), ("len(@m)", "len(@m)", "len() of a map")]
+    ("body", "marked", "what"),
+    [("for $k : @m { }", "for", "a loop over a map"), ("len(@m)", "len(@m)", "len() of a map")],
 )
 def test_kernels_that_have_it_not(body: str, marked: str, what: str) -> None:
     target = make_target(features=("atomics_fetch", "large_keys"))

@@ -42,7 +42,9 @@ def build_sum() -> Function:
     room = inner.slot(700)
     inner.store(room, index, 8, 692)
     inner.store(
-        inner.shared(factor), inner.op("add", inner.load(inner.shared(factor), U64), inner.load(room, U64, 692)), 8
+        inner.shared(factor),
+        inner.op("add", inner.load(inner.shared(factor), U64), inner.load(room, U64, 692)),
+        8,
     )
     inner.ret(inner.ext(inner.compare("uge", index, inner.load(inner.context(), U64)), U64))
     inner.finish()
@@ -124,8 +126,14 @@ def test_the_kernel_allows_eight_frames() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("function f\nb0:\n  v0:ptr.map = map m\n  v1:s64 = each g v0\n  ret v1\n", "no callback is called 'g'"),
-        ("function f shared 8\nb0:\n  v0:ptr.value = shared +8\n  v1:u64 = load v0 +0\n  ret v1\n", "beyond the"),
+        (
+            "function f\nb0:\n  v0:ptr.map = map m\n  v1:s64 = each g v0\n  ret v1\n",
+            "no callback is called 'g'",
+        ),
+        (
+            "function f shared 8\nb0:\n  v0:ptr.value = shared +8\n  v1:u64 = load v0 +0\n  ret v1\n",
+            "beyond the",
+        ),
         (
             "function f\nb0:\n  v0:u64 = const 1\n  v1:s64 = loop g v0\n  ret v1\n"
             "callback g\nb0:\n  v0:ptr.key = param +1\n  v1:u64 = const 0\n  store.8 v0 +0, v1\n  ret v1\n",
