@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .kernel.files import LiveFiles
     from .render.output import Output
     from .spec.asked import Asked
-    from .spec.bundle import Bundle, Compiled, Link
+    from .spec.bundle import Bundle, Compiled, Counter, Link
     from .spec.machine import LinkHandle, Machine, MapHandle, ProgramHandle, RingHandle
     from .spec.target import Target
     from .symbols.live import LiveSymbols
@@ -71,6 +71,10 @@ _WARNINGS = {
     "no_unwind_table": NO_UNWIND_TABLE,
 }
 _LOSSES = frozenset({"lost", "nesting"})
+_LOOKUP = "map_lookup_elem"
+LOOKUP_FAILED = "Can't lookup map element because it does not exist."
+_MOST_FAILURES = 16
+"""Failures at one place that are told one by one each time that is looked at."""
 
 
 def measure_tai_offset() -> int:
@@ -312,7 +316,7 @@ class Session:
     def _attach_group(self, links: list[Link], program: ProgramHandle) -> list[LinkHandle]:
         """Attach what one program serves; put it into `skipped` where that fails and may fail."""
         try:
-            return self.machine.attach_all(links, program)
+            return list(self.machine.attach_all(links, program))
         except (AttachError, TargetError, FeatureError) as error:
             unable = f"Unable to attach probe: {links[0].probe}."
             if dict(self.bundle.config).get("missing_probes", "error") == "error":
@@ -468,8 +472,15 @@ class Printer:
         for counter, count in losses.deltas():
             if counter.kind in _LOSSES:
                 lost += count
+            elif counter.kind == "helper":
+                for _ in range(min(count, _MOST_FAILURES)):
+                    self._tell_failure(counter, losses.last_result(counter))
             elif (counter.kind, counter.variable) not in self._warned:
                 self._warned.add((counter.kind, counter.variable))
                 self._output.warning(_WARNINGS[counter.kind], counter.span)
         if lost:
             self._output.lost(lost)
+
+    def _tell_failure(self, counter: Counter, result: int) -> None:
+        message = LOOKUP_FAILED if counter.variable == _LOOKUP else os.strerror(-result)
+        self._output.failure(message, counter.variable, result, counter.span)

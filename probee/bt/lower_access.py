@@ -164,7 +164,8 @@ def load(s: Lowerer, where: Where) -> Value:
     if where.bits and size < 8:
         b.store(memory, 0, 8)
     if where.helper:
-        b.call(where.helper, memory, size, b.op("add", where.pointer, where.offset))
+        result = b.call(where.helper, memory, size, b.op("add", where.pointer, where.offset))
+        s.check_result(where.helper, result)
     else:
         b.copy(memory, where.pointer, size, 0, where.offset)
     if not where.bits:
@@ -229,10 +230,11 @@ def _read_into(s: Lowerer, where: Where, place: Place) -> None:
     b = s.b
     address = b.op("add", where.pointer, where.offset)
     if place.type.size == where.type.size and not isinstance(where.type, Str):
-        b.call(where.helper, b.offset(place.pointer, place.offset), where.type.size, address)
+        result = b.call(where.helper, b.offset(place.pointer, place.offset), where.type.size, address)
+        s.check_result(where.helper, result)
         return
     memory = b.slot(align_up(where.type.size, 8))
-    b.call(where.helper, memory, where.type.size, address)
+    s.check_result(where.helper, b.call(where.helper, memory, where.type.size, address))
     copy_value(s, place, memory, 0, where.type)
 
 

@@ -36,6 +36,7 @@ def read_map(s: Lowerer, access: tree.MapAccess) -> Value:
     there, absent, done = b.new_block(), b.new_block(), b.new_block()
     b.branch(b.compare("ne", entry, 0), there, absent)
     b.place(absent)
+    s.note_failure("map_lookup_elem", 0)
     b.write("read", b.const(0, type))
     b.jump(done)
     b.place(there)

@@ -67,6 +67,7 @@ def _map(s: Lowerer, expr: tree.MapAccess, place: Place) -> None:
     copy_value(s, place, b.cast(entry, VALUE), 0, stored.value)
     b.jump(done)
     b.place(absent)
+    s.note_failure("map_lookup_elem", 0)
     if place.clean or not isinstance(place.type, Str):
         b.zero(place.pointer, place.type.size, place.offset)
     else:

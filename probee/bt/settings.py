@@ -202,7 +202,12 @@ def configure(script: tree.Script, options: Options, asked: Asked, page_size: in
         compiled["ring_bytes"] = _power_of_two(int(pages) * page_size)
     values = {name: default for name, (_, default) in SETTINGS.items()}
     values["max_strlen"] = options.max_strlen
-    return Configured(replace(options, **compiled), {**values, **chosen}, frozenset(chosen), tuple(warnings))
+    return Configured(
+        replace(options, lookups=asked.lookups, **compiled),
+        {**values, **chosen},
+        frozenset(chosen),
+        tuple(warnings),
+    )
 
 
 def _find_name(setting: tree.Setting, warnings: list[Diagnostic]) -> str:

@@ -39,6 +39,11 @@ class Losses:
                 self._seen[n] = count
         return grown
 
+    def last_result(self, counter: Counter) -> int:
+        """What the last failure that a counter of kind "helper" counted gave."""
+        number: int = self._words[counter.offset // 8 + 1]
+        return number - (1 << 64) if number >> 63 else number
+
     def total(self, kind: str, probe: str | None = None) -> int:
         """How much of one kind was lost since the start, by all probes or one."""
         return sum(

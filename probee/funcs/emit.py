@@ -250,6 +250,26 @@ class Emitter:
         offset = self.unit.counter(kind, probe, variable, self.b.span)
         self.b.atomic_add(self.b.global_(GLOBALS, offset), 1)
 
+    def note_failure(self, helper: str, result: Value | int) -> None:
+        """Count that `helper` gave `result`, where the user wants to know. At the place at hand."""
+        if not self.unit.options.lookups or self.b.span is None:
+            return
+        offset = self.unit.failure(helper, self.b.span)
+        self.b.store(self.b.global_(GLOBALS, offset), result, 8, 8)
+        self.b.atomic_add(self.b.global_(GLOBALS, offset), 1)
+
+    def check_result(self, helper: str, result: Value) -> None:
+        """Note that `helper` failed if it gave less than 0, where the user wants to know."""
+        if not self.unit.options.lookups:
+            return
+        b = self.b
+        failed, done = b.new_block(), b.new_block()
+        b.branch(b.compare("slt", result, 0), failed, done)
+        b.place(failed)
+        self.note_failure(helper, result)
+        b.jump(done)
+        b.place(done)
+
     # ---- variables
 
     def cell(self, stored: Stored) -> Value:

@@ -109,7 +109,8 @@ class StrFunc(Func):
         length = at_most(to, b.op("add", size, 1), most)
         address = b.load(b.offset(record, counted.address), U64)
         target = b.offset(place.pointer, place.offset)
-        b.call(f"probe_read_{to.provider.space}_str", target, length, address)
+        helper = f"probe_read_{to.provider.space}_str"
+        to.check_result(helper, b.call(helper, target, length, address))
 
     def _length(self, call: CallSite, to: Emitter, longest: int) -> Value | int:
         if len(call.args) < 2:

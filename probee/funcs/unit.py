@@ -33,7 +33,7 @@ as its resident memory at once: 16 MiB of the 31 that a traced script takes in a
 class Options:
     """What a user may set. `ring_bytes` is a power of two, `max_strlen` counts bytes of text, `max_probes`
     the places that a script may attach to, `max_cat_bytes` what cat() prints of a file, `stack_limit` the
-    frames of a stack that says no number of its own."""
+    frames of a stack that says no number of its own. `lookups`: failed lookups and reads are counted."""
 
     ring_bytes: int = DATA_BYTES
     max_strlen: int = 1024
@@ -42,6 +42,7 @@ class Options:
     max_cat_bytes: int = 10240
     stack_mode: str = "bpftrace"
     stack_limit: int = 127
+    lookups: bool = False
 
 
 _SHORT_STRLEN = 240
@@ -83,6 +84,14 @@ class Unit:
         key = (kind, probe, variable)
         if key not in self.counters:
             self.counters[key] = Counter(kind, self.globals.take(8), probe, variable, span)
+        return self.counters[key].offset
+
+    def failure(self, helper: str, span: Span) -> int:
+        """The offset in the globals of a counter of calls of `helper` at one place that failed; what the last of
+        them gave is 8 bytes after."""
+        key = ("helper", f"{span.start}", helper)
+        if key not in self.counters:
+            self.counters[key] = Counter("helper", self.globals.take(16), "", helper, span)
         return self.counters[key].offset
 
     def start_time(self) -> int:

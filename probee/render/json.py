@@ -279,6 +279,10 @@ class JsonOutput:
         text = f"{message}\nHINT: {hint}" if hint else message
         self._line(f'{{"type": "runtime_error", "msg": {quote(text)}{_place(span)}}}')
 
+    def failure(self, message: str, helper: str, result: int, span: Span | None = None) -> None:
+        what = f'"msg": {quote(message)}, "helper": {quote(helper)}, "retcode": {result}'
+        self._line(f'{{"type": "helper_error", {what}{_place(span)}}}')
+
     def end(self) -> None:
         """Nothing marks the end."""
 

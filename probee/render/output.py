@@ -59,6 +59,9 @@ if TYPE_CHECKING:
         def warning(self, message: str, span: Span | None = None, hint: str | None = None) -> None:
             """Something that happened while running, at a place of the script."""
 
+        def failure(self, message: str, helper: str, result: int, span: Span | None = None) -> None:
+            """A function of the kernel gave `result` to a program, at a place of the script."""
+
         def end(self) -> None:
             """All probes have ended; what remains are the maps."""
 

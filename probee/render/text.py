@@ -84,6 +84,9 @@ class TextOutput:
 
         self._say(Diagnostic("WARNING", message, span, hint).render())
 
+    def failure(self, message: str, helper: str, result: int, span: Span | None = None) -> None:
+        self.warning(f"{message}\nAdditional Info - helper: {helper}, retcode: {result}", span)
+
     def end(self) -> None:
         self._out.write(b"\n\n")
 

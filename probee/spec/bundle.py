@@ -123,7 +123,8 @@ class Counter:
 
     `kind`: "lost" (records that found a ring full), "map_full" (updates refused for lack of room),
     "nesting" (runs given up because all scratch slots of the CPU were taken), "loop_limit" (loops that
-    went round as often as they may).
+    went round as often as they may), "helper" (calls that failed of the kernel's function `variable`, the last
+    of which gave the s64 8 bytes after).
     """
 
     kind: str
