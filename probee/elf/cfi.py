@@ -322,7 +322,11 @@ class _Run:
     def _expression_rule(self, text: bytes, frame: int, back: int) -> int:
         if frame >= 0 and text[:6] == _PLT_HEAD and text[7:] == _PLT_TAIL and 0x30 <= text[6] < 0x40:
             return encode_rule(Kind.PLT, text[6] - 0x30, frame, back)
-        if frame == _AT_POINTER and text[:1] == bytes((_BREG0 + self._n.fp,)) and text[-1:] == bytes((_DEREF,)):
+        if (
+            frame == _AT_POINTER
+            and text[:1] == bytes((_BREG0 + self._n.fp,))
+            and text[-1:] == bytes((_DEREF,))
+        ):
             reader = Reader(text[1:-1], path=self._elf.path, section=".eh_frame", little=True)
             offset = reader.read_sleb()
             if not reader.left and not offset % WORD:
@@ -330,7 +334,8 @@ class _Run:
         return _UNKNOWN
 
     def _signal_rule(self) -> int:
-        """`DW_OP_breg7(160) deref` and its like: the same in all, since the kernel's frame is its interface."""
+        """`DW_OP_breg7(160) deref` and its like: the same in all, since the kernel's frame is its
+        interface."""
         signal = self._n.signal
         assert signal is not None
         wanted = bytes((_BREG0 + self._n.sp,)) + _sleb(signal[0]) + bytes((_DEREF,))

@@ -21,9 +21,9 @@ NOWHERE = (1 << 64) - 1
 
 
 class Taken(tuple):  # type: ignore[type-arg]
-    """A stack: its frames, which are addresses, in mode "build_id" (status, build id, offset); then the id of
-    its process (0: the kernel's), the number of the program that took it, and whether callers are missing, which
-    could not be found. Stacks are in order of frames."""
+    """A stack: its frames, which are addresses, in mode "build_id" (status, build id, offset); then the id
+    of its process (0: the kernel's), the number of the program that took it, and whether callers are
+    missing, which could not be found. Stacks are in order of frames."""
 
     __slots__ = ()
 
@@ -75,5 +75,3 @@ def split_usym(data: bytes) -> tuple[int, int, int]:
     """Address, id of the process, number of the program."""
     address, pid, program = _USYM.unpack(data)
     return address, pid, program
-
-

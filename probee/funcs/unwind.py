@@ -1,8 +1,8 @@
 """Stacks of processes whose code keeps no frame pointers: dw_ustack.
 
-The program walks the stack itself, by tables made of the files' own `.eh_frame` (`spec.unwind` has their form):
-so a stack can be a key, and nothing but addresses leaves the kernel. Of a process that nothing is known of yet
-the stack is taken by frame pointers, and its id is put down for those who fill the tables.
+The program walks the stack itself, by tables made of the files' own `.eh_frame` (`spec.unwind` has their
+form): so a stack can be a key, and nothing but addresses leaves the kernel. Of a process that nothing is
+known of yet the stack is taken by frame pointers, and its id is put down for those who fill the tables.
 """
 
 from __future__ import annotations
@@ -11,7 +11,18 @@ from ..arch import find as find_arch
 from ..ctype.types import CType
 from ..elf.unwind import FRAME_AT, OFFSET_AT, OFFSET_BITS, RETURN_AT, SAVED_BITS, WORD, Kind
 from ..ir.types import S64, U32, U64, VALUE
-from ..spec.unwind import BLOCK_SHIFT, BLOCKS, KEY_BITS, MAPS, MOST_BLOCKS, MOST_ROWS, ROWS, RULES, SPACES, WANTED
+from ..spec.unwind import (
+    BLOCK_SHIFT,
+    BLOCKS,
+    KEY_BITS,
+    MAPS,
+    MOST_BLOCKS,
+    MOST_ROWS,
+    ROWS,
+    RULES,
+    SPACES,
+    WANTED,
+)
 from ..spec.values import Stack
 from .emit import Place
 from .func import CallSite, func
@@ -21,6 +32,8 @@ from .stack import HEAD, Ustack, store_head
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..ir.builder import Builder
     from ..ir.nodes import Block, Value
     from .emit import Emitter
@@ -65,15 +78,16 @@ class DwarfStack(Ustack):
         _Walk(to, place).make()
 
 
-_STATE = ("ip", "sp", "fp", "link", "lead", "count")
+_STATE = ("pid", "ip", "sp", "fp", "link", "lead", "count")
 _ROOM = 8 * (MOST_WALKED + 1)
 
 
 class _Walk:
-    """One walk in the making. The program's variables are "ip", "sp", "fp", "link", "lead" (1 where the address is
-    one that a call returns to, whose own instruction is before it), "count".
+    """One walk in the making. The program's variables are "pid", "ip", "sp", "fp", "link", "lead" (1 where the
+    address is one that a call returns to, whose own instruction is before it), "count".
 
-    A round is a callback where the kernel has bpf_loop, which the verifier then follows once, not for every frame.
+    A round is a callback where the kernel has bpf_loop, which the verifier then follows once, not for every
+    frame.
     """
 
     def __init__(self, to: Emitter, place: Place) -> None:
@@ -99,6 +113,7 @@ class _Walk:
         self._start()
         b.write("count", b.const(0, U64))
         b.write("lead", b.const(0, U64))
+        b.write("pid", b.op("lshr", current_ids(self.to), 32))
         self._name_process()
         known, unknown, done = b.new_block(), b.new_block(), b.new_block()
         space = self._find_space(b.read("ip", U64))
@@ -117,7 +132,7 @@ class _Walk:
     def _name_process(self) -> None:
         b = self.b
         b.store(self.key, KEY_BITS, 4)
-        b.store(self.key, b.op("lshr", b.call("get_current_pid_tgid"), 32), 4, 4)
+        b.store(self.key, b.read("pid", U64), 4, 4)
 
     # ---- rounds that are callbacks
 
@@ -322,7 +337,7 @@ class _Walk:
         b = self.b
         bytes_ = b.op("shl", offset, 3)
         done = b.new_block()
-        makers = [
+        makers: list[tuple[Kind, Callable[[], Value]]] = [
             (Kind.SP, lambda: b.op("add", b.read("sp", U64), bytes_)),
             (Kind.FP, lambda: b.op("add", b.read("fp", U64), bytes_)),
             (Kind.FP_VALUE, lambda: self._aligned(bytes_)),

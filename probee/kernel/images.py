@@ -1,4 +1,5 @@
-"""What there is to read of processes and the kernel to name their addresses; None or nothing where it is gone."""
+"""What there is to read of processes and the kernel to name their addresses; None or nothing where it is
+gone."""
 
 from __future__ import annotations
 

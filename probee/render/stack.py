@@ -1,8 +1,8 @@
 """Stacks and symbols as text.
 
-A stack begins with a line break, and a line a frame follows: in mode "bpftrace" `        name+offset@file:line`,
-"perf" a tab and `address name+offset (module)`, "raw" the address, "build_id" the build id and the offset
-in the file. What has no name shows its address.
+A stack begins with a line break, and a line a frame follows: in mode "bpftrace" `
+name+offset@file:line`, "perf" a tab and `address name+offset (module)`, "raw" the address, "build_id" the
+build id and the offset in the file. What has no name shows its address.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from .output import Context
 
     Render = Callable[[Any], bytes]
-
 
 
 def render_stack(type: Stack, context: Context) -> Render:

@@ -7,8 +7,8 @@ rows     u32 each: from how many bytes after the file's first block on the rule 
 rules    u32 each, as in `elf.unwind`
 wanted   hash of the ids of processes that a stack was asked of and nothing is known of
 
-Blocks, rows and rules are the one value of an array each, so that a program reads them without a call; 4 MiB is
-the most that every kernel gives to one.
+Blocks, rows and rules are the one value of an array each, so that a program reads them without a call; 4
+MiB is the most that every kernel gives to one.
 """
 
 from __future__ import annotations

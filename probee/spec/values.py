@@ -172,10 +172,10 @@ MODES = ("bpftrace", "perf", "raw", "build_id")
 class Stack(CType):
     """The code addresses of a stack of calls, the innermost first.
 
-    u16 count of frames, u16 number of the program that took it (see `Bundle.numbered`), u32 id of the process (0
-    of the kernel's), then room for `limit` frames, of which those past the count are zeros. A frame is a
-    u64 address; in `mode` "build_id" a `struct bpf_stack_build_id`. `mode` says how it is shown: "bpftrace",
-    "perf", "raw", "build_id".
+    u16 count of frames, u16 number of the program that took it (see `Bundle.numbered`), u32 id of the
+    process (0 of the kernel's), then room for `limit` frames, of which those past the count are zeros. A
+    frame is a u64 address; in `mode` "build_id" a `struct bpf_stack_build_id`. `mode` says how it is shown:
+    "bpftrace", "perf", "raw", "build_id".
     """
 
     kernel: bool
@@ -212,7 +212,8 @@ class Ksym(CType):
 
 @record
 class Usym(CType):
-    """A u64 address in a process, u32 id of that, u32 number of the program that took it: shown by its name."""
+    """A u64 address in a process, u32 id of that, u32 number of the program that took it: shown by its
+    name."""
 
     @property
     def size(self) -> int:

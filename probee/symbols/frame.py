@@ -63,8 +63,8 @@ ADDRESSES = Addresses()
 
 
 class Named:
-    """Symbols of a made-up machine: `names` of functions by their first address, which is one of a page; the same
-    in every process. Who adds to them is heard at once."""
+    """Symbols of a made-up machine: `names` of functions by their first address, which is one of a page;
+    the same in every process. Who adds to them is heard at once."""
 
     PAGE = 0x1000
 

@@ -1,8 +1,8 @@
 """Names of addresses of the running system: its kernel, and processes whether they still run or not.
 
-Everything is read when it is first asked for, and kept: the kernel's symbols once, a file once for all processes
-that have it mapped, mappings of a process once, and again when an address comes up that they don't have. A
-process is kept apart from a later one of the same id.
+Everything is read when it is first asked for, and kept: the kernel's symbols once, a file once for all
+processes that have it mapped, mappings of a process once, and again when an address comes up that they
+don't have. A process is kept apart from a later one of the same id.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ..kernel.images import read_kallsyms, read_maps, read_start
 from ..spec.bundle import Special, UprobeLink
 from .demangle import demangle
 from .frame import Frame
-from .image import Image, ImageOpener
+from .image import ImageOpener
 from .kallsyms import Kallsyms
 from .maps import Mapping
 from .space import Space
@@ -49,8 +49,8 @@ def _is_on(config: dict[str, str | int], name: str) -> bool:
 
 
 class _Process:
-    """The address spaces that were seen of one process, the latest last, and what was found in them: of addresses
-    as they are, and of those that calls return to."""
+    """The address spaces that were seen of one process, the latest last, and what was found in them: of
+    addresses as they are, and of those that calls return to."""
 
     def __init__(self, start: int | None) -> None:
         self.start = start
@@ -110,9 +110,9 @@ class LiveSymbols:
     def follow(self, pid: int, unwind: dict[str, MapHandle]) -> None:
         """Hear from now on of what is mapped: processes may be gone when their stacks are shown.
 
-        By process `pid`, whose mappings are read at once, and those that it starts; 0: by every process that the
-        script may take a stack of, unless a file tells which those are. `unwind`: the maps of `spec.unwind`, if
-        programs have them, which are filled.
+        By process `pid`, whose mappings are read at once, and those that it starts; 0: by every process
+        that the script may take a stack of, unless a file tells which those are. `unwind`: the maps of
+        `spec.unwind`, if programs have them, which are filled.
         """
         from ..kernel.mappings import Watch
 
@@ -128,7 +128,8 @@ class LiveSymbols:
             self._prepare(pid)
 
     def _prepare(self, pid: int) -> None:
-        """Make tables of the libraries that process `pid` is going to load: once it runs there is no time for it."""
+        """Make tables of the libraries that process `pid` is going to load: once it runs there is no time
+        for it."""
         if self._tables is None:
             return
         images = [self._images.open_mapping(pid, mapping) for mapping in self._spaces_of(pid)]
@@ -317,6 +318,4 @@ def _demangled(frame: Frame) -> Frame:
     name = demangle(frame.name) if frame.name[:2] in ("_Z", "_R") else frame.name
     if name == frame.name:
         return frame
-    return Frame(
-        frame.address, name, frame.offset, frame.module, frame.file, frame.line, frame.inlined
-    )
+    return Frame(frame.address, name, frame.offset, frame.module, frame.file, frame.line, frame.inlined)

@@ -81,8 +81,8 @@ class Space:
     def resolve_all(
         self, addresses: list[int], is_return: bool, found: dict[int, tuple[Frame, ...]]
     ) -> list[int]:
-        """Put the frames, innermost first, of each of `addresses` into `found`; those that nothing is mapped at
-        are given back. They ascend; `is_return`: they are where calls return to."""
+        """Put the frames, innermost first, of each of `addresses` into `found`; those that nothing is
+        mapped at are given back. They ascend; `is_return`: they are where calls return to."""
         left = []
         region, end = None, 0
         for address in addresses:
@@ -142,7 +142,8 @@ class Space:
 
 
 def find_bias(mapping: Mapping, image: Image) -> int | None:
-    """By how much addresses of a mapping are higher than the file's own; None where it shows no code of it."""
+    """By how much addresses of a mapping are higher than the file's own; None where it shows no code of
+    it."""
     if mapping.path == "[vdso]":
         return mapping.start - min([vaddr - offset for vaddr, offset, _ in image.code], default=0)
     end = mapping.offset + mapping.end - mapping.start

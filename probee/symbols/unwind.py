@@ -1,7 +1,7 @@
 """Fills the tables by which programs unwind stacks without frame pointers: see `spec.unwind`.
 
-A file's rows are made once, whatever process maps it. A process is told of when its stack was asked for, or when it
-is followed; from then on its mappings are kept up to date by what the kernel says of them.
+A file's rows are made once, whatever process maps it. A process is told of when its stack was asked for, or
+when it is followed; from then on its mappings are kept up to date by what the kernel says of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from .space import find_bias
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping as Dict
+    from collections.abc import Iterable, Iterator
+    from collections.abc import Mapping as Dict
 
     from ..spec.machine import MapHandle
     from .image import Image, ImageOpener

@@ -135,9 +135,7 @@ def make_world(*, clock: int = CLOCK, epoch: int = EPOCH, cpus: int = 2, seed: i
 def make_context(world: World, epoch: int, machine: str, users: Mapping[int, str]) -> Context:
     """What an output is told of the made-up machine. No file of it can be read, no command run."""
     named = Named(world.names)
-    return Context(
-        epoch, users.get, lambda: epoch + world.clock, machine=machine, symbols=lambda: named
-    )
+    return Context(epoch, users.get, lambda: epoch + world.clock, machine=machine, symbols=lambda: named)
 
 
 class _Kept(Sink):

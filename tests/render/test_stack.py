@@ -29,9 +29,7 @@ class Symbols:
         return [frames.get(address, (Frame(address),)) for address in addresses]
 
     def kernel(self, addresses: list[int]) -> list[tuple[Frame, ...]]:
-        return [
-            (Frame(a, "vfs_read", 1, "ext4") if a > 99 else Frame(a),) for a in addresses
-        ]
+        return [(Frame(a, "vfs_read", 1, "ext4") if a > 99 else Frame(a),) for a in addresses]
 
     def kernel_name(self, address: int) -> str:
         return "vfs_read" if address > 99 else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,11 +15,15 @@ from probee.symbols.image import ImageOpener
 from probee.symbols.maps import Mapping
 from probee.symbols.space import Space
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 START = 0x7F0000000000
 
 
 def library(path: Path, size: int = 0x100) -> str:
-    """Code that is mapped from file offset 0x1000 on and linked to be at 0x401000; `device:inode path` of it."""
+    """Code that is mapped from file offset 0x1000 on and linked to be at 0x401000; `device:inode path` of
+    it."""
     elf = ElfBuilder()
     code = elf.section(".text", data=bytes(size), address=0x401000, flags=SHF.ALLOC | SHF.EXECINSTR)
     code.align = 0x1000

@@ -17,9 +17,7 @@ def run(script: str, **around: object) -> testing.Result:
 
 def test_a_stack_is_a_key() -> None:
     result = run("@[ustack, comm] = count();", times=23)
-    assert result.output == (
-        "\n\n@[\n        malloc+0\n        work+12\n        main+300\n, program]: 23\n"
-    )
+    assert result.output == ("\n\n@[\n        malloc+0\n        work+12\n        main+300\n, program]: 23\n")
     (((frames, comm), count),) = result.maps["@"].items()
     assert [(frame.name, frame.offset) for frame in frames] == [("malloc", 0), ("work", 12), ("main", 300)]
     assert (comm, count) == ("program", 23)
