@@ -104,11 +104,7 @@ class Diagnostic:
             lines += _excerpt(place)
         if self.hint:
             lines.append(f"HINT: {self.hint}")
-        span = self.span
-        while isinstance(span, Expanded):
-            span = span.by
-            lines.append(f"{render_location(span)}: {self.severity}: expanded from")
-            lines += _excerpt(span)
+        lines += render_expansions(self.span, self.severity)
         return "\n".join(lines)
 
 
@@ -119,6 +115,16 @@ def render_location(span: Span) -> str:
     if first_line != last_line:
         return f"{span.source.name}:{first_line}-{last_line}"
     return f"{span.source.name}:{first_line}:{first_column}-{last_column + 1}"
+
+
+def render_expansions(span: Span | None, severity: str) -> list[str]:
+    """Lines that tell of the calls which the text at `span` came from, the innermost first."""
+    lines = []
+    while isinstance(span, Expanded):
+        span = span.by
+        lines.append(f"{render_location(span)}: {severity}: expanded from")
+        lines += _excerpt(span)
+    return lines
 
 
 def _excerpt(span: Span) -> list[str]:

@@ -36,9 +36,8 @@ class CTypes:
         self._named: dict[tuple[str, str], NamedStruct] = {}
         if script.c_definitions or headers is not None:
             self._declared = _parse(script, self._known, headers or Headers(target, (), ()))
-            for type in self._declared.types.values():
-                if isinstance(type, Enum):
-                    self._enums.update(dict.fromkeys([name for name, _ in type.values], type))
+            for enum in self._declared.enums:
+                self._enums.update(dict.fromkeys([name for name, _ in enum.values], enum))
 
     # ---- types
 

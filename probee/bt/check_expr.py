@@ -26,6 +26,7 @@ from .check_convert import check_conversion
 from .check_functions import check_inlined
 from .constants import number_of, parameter_text
 from .macros import Inlined
+from .members import as_pointer
 from .names import did_you_mean, shown
 from .types import (
     COMPARISONS,
@@ -37,6 +38,7 @@ from .types import (
     is_number,
     is_scalar,
     is_signed,
+    kind_of,
     literal_type,
     merge,
     reads_as,
@@ -243,7 +245,7 @@ def _compare_memory(c: Checker, node: tree.Node, op: str, left: Side, right: Sid
     one, other = resolve(left[1]), resolve(right[1])
     if isinstance(one, Array) and isinstance(other, Array):
         return _compare_arrays(c, node, op, one, other)
-    if merge(one, other) is None:
+    if merge(one, other) is None and not kind_of(one) == kind_of(other) == "buffer":
         message = f"Type mismatch for '{op}': comparing {describe(one)} with {describe(other)}"
         hint = None
         if op in COMPARISONS and isinstance(one, (Str, Int)) and isinstance(other, (Str, Int)):
@@ -324,7 +326,7 @@ def _cast(c: Checker, expr: tree.Cast) -> CType | None:
     wanted = written_type(c, expr.type)
     if source is None or wanted is None:
         return wanted
-    bare = resolve(source)
+    bare = as_pointer(source)
     span = _head(expr)
     if isinstance(bare, Struct):
         c.error(f'Cannot cast from C type "{describe(bare)}"', span)

@@ -24,6 +24,8 @@ def copy_value(s: Lowerer, place: Place, source: Value, offset: int, type: CType
     if isinstance(type, Str):
         copy_text(s.b, place, source, offset, type.size)
     elif isinstance(type, Tuple) and isinstance(place.type, Tuple) and type != place.type:
+        if place.clean and has_gaps(place.type):
+            s.b.zero(place.pointer, place.type.size, place.offset)
         for item, at, (to, wider) in zip(
             type.items, type.offsets, placed_items(place.type, type.names), strict=True
         ):
@@ -31,6 +33,13 @@ def copy_value(s: Lowerer, place: Place, source: Value, offset: int, type: CType
             _copy_item(s, inner, source, offset + at, item)
     elif type.size:
         s.b.copy(place.pointer, source, type.size, place.offset, offset)
+
+
+def has_gaps(type: Tuple) -> bool:
+    """True for a tuple of which some bytes are no value's."""
+    return sum(item.size for item in type.items) != type.size or any(
+        isinstance(item, Tuple) and has_gaps(item) for item in type.items
+    )
 
 
 def placed_items(type: Tuple, names: tuple[str, ...]) -> list[tuple[int, CType]]:
@@ -74,8 +83,9 @@ def _compare(s: Lowerer, one: Memory, other: Memory, differ: Block) -> None:
         left, right = _own_text(s, one), _own_text(s, other)
         _go_on_if(s, equal_text(s, left, align_up(type.size, 8), right, align_up(wider.size, 8)), differ)
     elif in_memory(type):
-        for start in range(0, type.size, 8):
-            _compare_bytes(s, one, other, start, min(8, type.size - start), differ)
+        size = min(type.size, wider.size)  # buffers begin with their length
+        for start in range(0, size, 8):
+            _compare_bytes(s, one, other, start, min(8, size - start), differ)
     else:
         left, right = s.b.load(first, in_register(type), at), s.b.load(second, in_register(wider), to)
         _go_on_if(s, combine(s, "==", left, right, type, wider), differ)

@@ -10,7 +10,7 @@ from ..ir.types import VALUE, int_type
 from ..spec.values import Str, Tuple
 from . import tree
 from .lower_access import access_into, memory_of
-from .lower_copy import copy_value, placed_items
+from .lower_copy import copy_value, has_gaps, placed_items
 from .lower_functions import inlined_into
 from .macros import Inlined
 from .types import is_signed
@@ -123,7 +123,7 @@ def fill_items(
 ) -> None:
     """Values one after another, as `type` lays them out; nothing but values is left in between. `names` are
     those of a record's values, whose order may be another than that of `type`."""
-    if place.clean and _has_gaps(type):
+    if place.clean and has_gaps(type):
         s.b.zero(place.pointer, type.size, place.offset)
     for item, (offset, own) in zip(items, placed_items(type, names or type.names), strict=True):
         lower_into(s, item, Place(place.pointer, place.offset + offset, own, place.clean))
@@ -139,12 +139,6 @@ def _type_info(s: Lowerer, expr: tree.TypeInfo, place: Place) -> None:
 
 def _comptime(s: Lowerer, expr: tree.Comptime, place: Place) -> None:
     lower_into(s, expr.operand, place)
-
-
-def _has_gaps(type: Tuple) -> bool:
-    return sum(item.size for item in type.items) != type.size or any(
-        isinstance(item, Tuple) and _has_gaps(item) for item in type.items
-    )
 
 
 def _cast(s: Lowerer, expr: tree.Cast, place: Place) -> None:

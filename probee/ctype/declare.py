@@ -33,12 +33,13 @@ class Declarations:
     """What a source declares.
 
     `types` is by (kind, name), a kind being "struct", "union", "enum" or "typedef"; structs are
-    `LazyStruct`s. `enumerators` are the constants of all its enums.
+    `LazyStruct`s. `enums` are all enums, with a name or without; `enumerators` are the constants of all of them.
     """
 
     def __init__(self, scope: Scope, macros: Macros) -> None:
         self.types = scope.types
         self.enumerators = {name: number for name, (number, _) in scope.enumerators.items()}
+        self.enums = scope.enums
         self.functions = scope.functions
         self.variables = scope.variables
         self._scope, self._macros = scope, macros

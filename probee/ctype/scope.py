@@ -33,6 +33,7 @@ class Scope:
         self.abi = abi
         self.types: dict[tuple[str, str], CType] = {}
         self.enumerators: dict[str, tuple[int, Int]] = {}
+        self.enums: list[Enum] = []  # those without a name too
         self.functions: dict[str, Func] = {}
         self.variables: dict[str, CType] = {}
         self._ask = known

@@ -179,6 +179,7 @@ def _enum(p: Parser, name: Token | None, attributes: Attributes, colon: bool) ->
     if isinstance(wanted, Int):
         size, is_signed = wanted.bytes, wanted.signed
     enum = Enum(key[1], size, is_signed, tuple(values))
+    p.scope.enums.append(enum)
     if name:
         p.scope.types[key] = enum
     return enum

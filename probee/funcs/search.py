@@ -291,7 +291,9 @@ class StrConcat(Func):
     def check(self, call: CallSite, to: Checking) -> CType:
         for arg in call.args:
             check_text(arg, to, self.name)
-        return Str(sum([_room(arg, to) for arg in call.args]))
+        # Of texts that change the result would be longer each time that it is put in one of them.
+        known = all(arg.text is not None for arg in call.args)
+        return Str(sum([_room(arg, to) for arg in call.args]) if known else to.max_strlen)
 
     def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
         b = to.b

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.errors import InternalError
-from ..base.source import render_location
+from ..base.source import render_expansions, render_location
 from ..ctype.types import strip_typedefs
 from ..events.aggregate import empty_value
 from ..events.decode import Form
@@ -127,7 +127,8 @@ class TextOutput:
             return lambda text: None
         where = f"{render_location(layout.span)}: " if layout.span else ""
         head = f"{where}{SEVERITIES[layout.kind]}: "
-        return lambda text: self._say(head + text.decode("utf-8", "backslashreplace"))
+        tail = "".join(["\n" + line for line in render_expansions(layout.span, SEVERITIES[layout.kind])])
+        return lambda text: self._say(head + text.decode("utf-8", "backslashreplace") + tail)
 
     def _cat(self, layout: EventLayout) -> Callable[[bytes], None]:
         read, (limit,) = self.context.read_file, layout.numbers
