@@ -18,6 +18,7 @@ from .events.maps import open_variable
 from .events.stream import Stream
 from .spec.asked import NOTHING
 from .spec.bundle import KprobeLink, Special, UprobeLink, WatchLink
+from .spec.values import Hist, LHist
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,7 +127,10 @@ def open_files(debug_roots: tuple[str, ...] = ()) -> LiveFiles:
     from .kernel.files import LiveFiles
 
     path = os.environ.get("PATH", os.defpath)
-    return LiveFiles(path, debug_roots=debug_roots, fetch=_fetch_debug, demangle=_demangle)
+    inflated = os.path.join(cache_folder(), "debug")
+    return LiveFiles(
+        path, debug_roots=debug_roots, fetch=_fetch_debug, demangle=_demangle, inflated=inflated
+    )
 
 
 def _fetch_debug(build_id: bytes) -> str | None:
@@ -187,6 +191,7 @@ def compile_source(
     compiled = cache.find(key, pid, holds)
     if compiled is None:
         compiled = _compile(source, target, params, pid, unsafe, asked, None)
+        files.flush()
         evidence = files.evidence
         # The key anew: by now Python may have written the compiler's own bytecode, which the key tells of.
         if evidence is not None:
@@ -431,6 +436,12 @@ class Session:
             self.machine.attach(link, program).close()
 
 
+def _parse_percentiles(text: str) -> tuple[int, ...]:
+    """The setting "50,99.9", in thousandths of a percent."""
+    parts = [part.partition(".") for part in text.split(",") if part]
+    return tuple([int(whole) * 1000 + int(fraction.ljust(3, "0")) for whole, _, fraction in parts])
+
+
 class Printer:
     """Carries a session's events to an output, and says once what went wrong."""
 
@@ -438,6 +449,7 @@ class Printer:
         self._session = session
         self._output = output
         self._warned: set[tuple[str, str]] = set()
+        self._percentiles = _parse_percentiles(str(dict(session.bundle.config).get("percentiles", "")))
 
     def show(self, batches: Iterator[Batch]) -> None:
         """Print `batches`, then what was lost meanwhile, and write it all."""
@@ -446,7 +458,7 @@ class Printer:
             layout = batch.layout
             if layout.kind == "print":
                 reader = self._session.variables[layout.variable]
-                output.map(reader.variable, reader.read(), *layout.numbers)
+                self._show_map(reader, reader.read(), *layout.numbers)
             elif layout.kind == "time":
                 for _ in range(batch.count):
                     output.time(layout.format)
@@ -461,8 +473,15 @@ class Printer:
             reader = self._session.variables[name]
             value = reader.read()
             if value is not None and (reader.variable.key is None or value):
-                self._output.map(reader.variable, value)
+                self._show_map(reader, value)
         self._output.flush()
+
+    def _show_map(self, reader: MapReader, value: Any, top: int = 0, div: int = 0, *percentiles: int) -> None:
+        """A variable; of histograms also the percentiles that the script's settings ask for."""
+        variable = reader.variable
+        if not percentiles and self._percentiles and isinstance(variable.value, (Hist, LHist)):
+            percentiles = self._percentiles
+        self._output.map(variable, value, top, div, *percentiles)
 
     def _report(self) -> None:
         losses = self._session.losses

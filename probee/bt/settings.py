@@ -34,6 +34,7 @@ MAX_STRLEN = 64 << 10
 LICENSES = ("Dual MIT/GPL", "Dual BSD/GPL", "Dual MPL/GPL", "GPL and additional rights", "GPL v2", "GPL")
 _LICENSING = "https://docs.kernel.org/bpf/bpf_licensing.html#using-bpf-programs-in-the-linux-kernel"
 
+_HUNDRED = 100_000
 _TRUE = ("1", "true", "on", "yes")
 _FALSE = ("0", "false", "off", "no")
 
@@ -86,6 +87,16 @@ def _truth(value: Value) -> bool:
 
 def _text(value: Value) -> str:
     return str(value)
+
+
+def _percentiles(value: Value) -> str:
+    """Numbers of percent, a comma between: "50,99.9"."""
+    for text in str(value).split(","):
+        whole, _, fraction = text.strip().partition(".")
+        is_number = whole.isdecimal() and (not fraction or fraction.isdecimal()) and len(fraction) <= 3
+        if not is_number or int(whole) * 1000 + int(fraction.ljust(3, "0")) > _HUNDRED:
+            raise _Refused(f"expected percentiles such as 50,99.9, got {text.strip()}")
+    return str(value).replace(" ", "")
 
 
 def _choice(known: tuple[str, ...], message: str) -> Callable[[Value], str]:
@@ -146,7 +157,7 @@ SETTINGS: dict[str, tuple[Callable[[Value], Value], Value]] = {
     "missing_probes": (_MISSING, "error"),
     "on_stack_limit": (_number, 32),
     "perf_rb_pages": (_number, 0),
-    "percentiles": (_text, ""),
+    "percentiles": (_percentiles, ""),
     "print_maps_on_exit": (_truth, True),
     "show_debug_info": (_truth, True),
     "stack_mode": (_STACK_MODE, "bpftrace"),

@@ -43,12 +43,16 @@ class Stop:
 
 
 class Command:
-    """The command of -c, held until the probes are attached; nothing when there is none."""
+    """The command of -c, held until the probes are attached; nothing when there is none.
 
-    def __init__(self, text: str) -> None:
+    `plain`: its words are what is between spaces, and quotes are parts of them.
+    """
+
+    def __init__(self, text: str, *, plain: bool = False) -> None:
         from ..kernel.proc import Child, spawn, split_command
 
-        self._child: Child | None = spawn(split_command(text)) if text else None
+        words = text.split() if plain else split_command(text) if text else []
+        self._child: Child | None = spawn(words) if words else None
         self.pid = self._child.pid if self._child else 0
         self.fd = self._child.pidfd.number if self._child else -1
 

@@ -148,7 +148,7 @@ def _trace(script: Script, options: Options) -> int:
     _check_pid(options.pid, target)
     from .live import Command, Run, Stop
 
-    with _Files(options) as files, Command(options.command) as command:
+    with _Files(options) as files, Command(options.command, plain=options.compatible) as command:
         compiled = compile_asked(script, target, options, options.pid or command.pid)
         _show_warnings(compiled, options)
         bundle = compiled.bundle

@@ -2,7 +2,7 @@
 standard error, so that nothing else is in the table.
 
 CSV is one table, `map,key,field,value`, a row a number: `field` is empty for plain values, `count`, `average`
-and `total` for statistics, `2..3` for a bucket of a histogram (both included; `..-1` and `10..` are open).
+and `total` for statistics, `p50` for a percentile, `2..3` for a bucket of a histogram (both included; `..-1` and `10..` are open).
 Fields with a comma, a quote or a line break are quoted as RFC 4180 has it.
 
 Folded lines are what flame graphs are drawn from: `outermost;…;innermost number`, for each entry of a map in
@@ -13,9 +13,10 @@ kernel's.
 from __future__ import annotations
 
 from ..ctype.types import strip_typedefs
-from ..events.aggregate import Histogram
+from ..events.aggregate import Histogram, find_percentile
 from ..events.aggregate import Stats as StatsValue
 from ..spec.values import Stack, Tuple
+from .histogram import percentile_name
 from .order import arrange, divide
 from .text import TextOutput, zero_value
 from .value import compile_text
@@ -53,16 +54,20 @@ class CsvOutput(TextOutput):
         name, type = variable.name.encode(), variable.value
         if variable.key is None:
             value = zero_value(type, self.form) if entries is None else entries
-            self._write(name, b"", type, value, div)
+            self._write(b"%b," % quote(name), type, value, div, percentiles)
             return
         key_text = self._key_render(variable.key)
         for key, value in arrange(type, entries, top):
-            self._write(name, key_text(key), type, value, div)
+            begin = b"%b,%b" % (quote(name), quote(key_text(key)))
+            self._write(begin, type, value, div, percentiles)
 
-    def _write(self, name: bytes, key: bytes, type: CType, value: Any, div: int) -> None:
-        begin = b"%b,%b" % (quote(name), quote(key))
+    def _write(self, begin: bytes, type: CType, value: Any, div: int, percentiles: tuple[int, ...]) -> None:
         for field, text in self._fields(type, value, div):
             self._rows.write(b"%b,%b,%b\n" % (begin, field, quote(text)))
+        if isinstance(value, Histogram):
+            for wanted in percentiles:
+                found = find_percentile(value, wanted)
+                self._rows.write(b"%b,%b,%d\n" % (begin, percentile_name(wanted).encode(), found))
 
     def _fields(self, type: CType, value: Any, div: int) -> Iterator[tuple[bytes, bytes]]:
         if isinstance(value, Histogram):
