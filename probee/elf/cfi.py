@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from .file import Elf
 
 _MOST_ENTRIES = 4_000_000
-_CFA, _SAME = "cfa", 0
+_PCREL_SDATA4 = 0x1B
+"""DW_EH_PE: how nearly all pointers are written."""
+
+_SAME = 0
 _UNKNOWN = int(Kind.NONE)
 _UNDEFINED = -1
 _LOST = -2
@@ -111,17 +114,17 @@ class _Parser:
         if common is None:
             common = self._commons[common_at] = self._common(common_at)
         data = self._data
-        if common.encoding == 0x1B:
+        if common.encoding == _PCREL_SDATA4 and at + 16 <= end:
             start, size = struct.unpack_from("<iI", data, at + 8)
             start += self._address + at + 8
             body = at + 16
         else:
             start, size, body = self._pointers(common.encoding, at + 8, end)
         if common.is_augmented:
-            skip = data[body]
-            body += 1 + skip if skip < 0x80 else 0
+            skip = data[body] if body < end else 0x80
             if skip >= 0x80:
-                raise self._error("expected an augmentation of less than 128 bytes", body)
+                raise self._error("expected an augmentation of less than 128 bytes", at)
+            body += 1 + skip
         key = common_at, data[body:end]
         rows = self._programs.get(key)
         if rows is None:
@@ -177,7 +180,7 @@ def _join(pieces: list[tuple[int, int, tuple[tuple[int, int], ...]]]) -> Table:
     starts, rules = array("Q"), array("I")
     end, last = -1, -1
     for start, stop, rows in pieces:
-        if start < end or not start:
+        if start < end or start <= 0 or stop >> 64:
             continue  # of code that the linker dropped, or told twice
         if start != end and end >= 0 and last != _UNKNOWN:
             starts.append(end)

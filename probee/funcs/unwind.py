@@ -83,10 +83,10 @@ _ROOM = 8 * (MOST_WALKED + 1)
 
 
 class _Walk:
-    """One walk in the making. The program's variables are "pid", "ip", "sp", "fp", "link", "lead" (1 where the
-    address is one that a call returns to, whose own instruction is before it), "count".
+    """One walk in the making. The program's variables are "pid", "ip", "sp", "fp", "link", "lead" (1 where
+    the address is one that a call returns to, whose own instruction is before it), "count".
 
-    A round is a callback where the kernel has bpf_loop, which the verifier then follows once, not for every
+    A round is a callback where the kernel has bpf_loop: the verifier then follows it once, not for every
     frame.
     """
 
