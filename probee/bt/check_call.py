@@ -10,7 +10,7 @@ from . import tree
 from .check_access import type_named
 from .constants import number_of, parameter_text, text_of
 from .names import shown
-from .types import describe, is_integer, is_number, literal_type, reads_as
+from .types import describe, is_integer, is_number, literal_type, reads_as, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _argument(
     type = c.type_of(node)
     if type is None:
         return None
-    type = reads_as(type) or type
+    type = reads_as(type) or resolve(type)
     if param.kind == "number" and number is None:
         c.error(f"{found.name}() expects a constant integer as {param.name}", node.span)
         return None

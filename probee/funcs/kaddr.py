@@ -42,7 +42,10 @@ class Kaddr(Func):
             to.error(error.message, call.span, error.hint)
             return
         if address is None:
-            to.error(f"Failed to resolve kernel symbol: {name}", call.span)
+            types = to.target.types if to.target is not None else None
+            known = types is not None and types.find_variable(name) is not None
+            hint = "it is a variable, which kernels without CONFIG_KALLSYMS_ALL tell no address of"
+            to.error(f"Failed to resolve kernel symbol: {name}", call.span, hint if known else None)
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
         return to.b.const(_known_address(to, decode(call.args[0].text)), U64)

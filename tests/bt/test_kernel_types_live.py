@@ -101,3 +101,12 @@ def test_arguments_of_a_raw_tracepoint(probee: Probee) -> None:
     )
     done = probee("-q", "-e", script, "-c", "/bin/true")
     assert (done.returncode, done.stdout.strip()) == (0, "@[true, true]: 1")
+
+
+def test_a_script_that_names_no_type_opens_none() -> None:
+    types = LiveTypes()
+    target = replace(live_target(), types=types)
+    Script("begin { @[pid, comm, (uint64)curtask] = count(); $x = (size_t)nsecs; print($x); }", target=target)
+    assert types.evidence == ()
+    Script("begin { print(curtask->pid); }", target=target)
+    assert len(types.evidence) == 1

@@ -50,6 +50,7 @@ class FakeFiles:
     """A machine with one program, by path or by name."""
 
     debug_roots: tuple[str, ...] = ()
+    inflated = None
 
     def find_program(self, name: str) -> str | None:
         return PROGRAM if name in (PROGRAM, "program") else None
@@ -72,7 +73,7 @@ class FakeFiles:
     def demangle(self, name: str) -> str:
         return name
 
-    headers: dict[str, str] = {}  # noqa: RUF012: tests give it others
+    headers: dict[str, str] = {}
 
     def read_header(self, path: str) -> str | None:
         return self.headers.get(path)
@@ -125,6 +126,8 @@ class FakeNames:
     }
     functions = (("vfs_read", ""), ("vfs_write", ""), ("nft_new", "nf_tables"))
 
+    symbols = {"__per_cpu_offset": 0x5000, "runqueues": 0x100, "avenrun": 0x7000}
+
     def find_format(self, category: str, event: str) -> str | None:
         return self.formats.get((category, event))
 
@@ -139,6 +142,9 @@ class FakeNames:
 
     def have_module(self, name: str) -> bool:
         return name == "nf_tables"
+
+    def find_address(self, symbol: str) -> int | None:
+        return self.symbols.get(symbol)
 
     def allows_kfunc(self, name: str, kind: ProgType) -> bool:
         return name == "bpf_task_from_pid" and kind == ProgType.KPROBE
