@@ -161,6 +161,7 @@ def list_probes(
             )
             continue
         sys.stdout.buffer.write("\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
+    files.flush()
     return 0
 
 

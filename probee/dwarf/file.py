@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .forms import Layout
     from .line import LineTable
     from .scope import Scopes
-    from .section import DebugSection
+    from .section import DebugSection, Kept
     from .types import Types
 
     OpenSplit = Callable[[str, str], Elf | None]
@@ -39,7 +39,7 @@ class Dwarf:
     `binary` is then the file it was taken from (for symbols), `alt` the file of `.gnu_debugaltlink` (dwz),
     and `open_split(name, folder)` opens the `.dwo` file of a split unit, whose name is relative to `folder`;
     `package` is the `.dwp` that has split units of this file. `parts` are what a split unit has of the
-    sections of a package: offset and size.
+    sections of a package: offset and size. `kept` has inflated sections of earlier runs.
     """
 
     def __init__(
@@ -52,17 +52,18 @@ class Dwarf:
         split: bool = False,
         package: Elf | None = None,
         parts: dict[str, tuple[int, int]] | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self.elf, self.binary = elf, binary
-        self.alt = Dwarf(alt) if alt is not None else None
+        self.alt = Dwarf(alt, kept=kept) if alt is not None else None
         self._open_split = open_split
-        self._package, self._parts = package, parts or {}
+        self._package, self._parts, self.kept = package, parts or {}, kept
         self._suffix = ".dwo" if split else ""
         self._sections: dict[str, DebugSection | None] = {}
         self._abbrev_tables: dict[tuple[int, Layout], AbbrevTable] = {}
         self._units: dict[str, list[Unit]] = {}
         self._by_offset: dict[tuple[str, int], Unit] = {}
-        self._kept: dict[Unit, bytes] = {}
+        self._bytes: dict[Unit, bytes] = {}
         self._kept_size = 0
         self._split_units: dict[Unit, Unit] = {}
         self._scopes: dict[Unit, Scopes] = {}
@@ -73,7 +74,7 @@ class Dwarf:
     def find(self, name: str) -> DebugSection | None:
         """Section `name` (".debug_info"), or None."""
         if name not in self._sections:
-            section = find_debug_section(self.elf, name + self._suffix)
+            section = find_debug_section(self.elf, name + self._suffix, self.kept)
             if section is not None and name in self._parts:
                 section = section.part(*self._parts[name])
             self._sections[name] = section
@@ -228,14 +229,14 @@ class Dwarf:
 
     def unit_bytes(self, unit: Unit) -> bytes:
         """The bytes of `unit`; of all units together 64 MiB are kept, or one if it is larger."""
-        data = self._kept.get(unit)
+        data = self._bytes.get(unit)
         if data is None:
             data = unit.section.take(unit.offset, unit.size)
             self._kept_size += unit.size
-            while self._kept and self._kept_size > _MOST_KEPT:
-                oldest = next(iter(self._kept))
-                self._kept_size -= len(self._kept.pop(oldest))
-            self._kept[unit] = data
+            while self._bytes and self._kept_size > _MOST_KEPT:
+                oldest = next(iter(self._bytes))
+                self._kept_size -= len(self._bytes.pop(oldest))
+            self._bytes[unit] = data
         return data
 
     def abbrev_table(self, offset: int, layout: Layout) -> AbbrevTable:

@@ -64,8 +64,16 @@ def find_functions(dwarf: Dwarf, name: str, *, everywhere: bool = False) -> list
 
 def find_function_at(dwarf: Dwarf, address: int) -> Function | None:
     """The function with code at `address`, or None."""
+    kept, build_id = dwarf.kept, dwarf.elf.build_id
+    if kept is not None and build_id:
+        place = kept.find_place(build_id, address)
+        if place is not None:
+            return Function(dwarf.unit(place[0]).die(place[1]))
     unit = dwarf.addresses.find_unit(address)
-    return _function_in(dwarf.whole(unit), address) if unit is not None else None
+    function = _function_in(dwarf.whole(unit), address) if unit is not None else None
+    if function is not None and function.unit is unit and kept is not None and build_id:
+        kept.keep_place(build_id, address, (unit.offset, function.die.at))
+    return function
 
 
 def find_struct(dwarf: Dwarf, name: str, kind: str = "struct") -> LazyStruct | None:

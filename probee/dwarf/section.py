@@ -14,9 +14,10 @@ from ..elf.consts import ET, SHF, SHT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Protocol
 
-    from ..elf.file import Elf, Section
+    from ..elf.file import Elf, Image, Section
 
     class Inflater(Protocol):
         """A decompressor of `zlib` or `compression.zstd`."""
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
         @property
         def eof(self) -> bool: ...
         def decompress(self, data: bytes, /) -> bytes: ...
+
+    class Kept(Protocol):
+        """What is kept between runs: first bytes of inflated sections, places of functions' entries."""
+
+        def find(self, build_id: bytes, name: str, size: int) -> Image | None: ...
+        def keep(self, build_id: bytes, name: str, size: int, data: bytes | bytearray) -> None: ...
+        def watch(self, keep: Callable[[], None]) -> None: ...
+        def find_place(self, build_id: bytes, address: int) -> tuple[int, int] | None: ...
+        def keep_place(self, build_id: bytes, address: int, place: tuple[int, int]) -> None: ...
 
 
 _CHUNK = 1 << 15
@@ -50,14 +60,15 @@ class SectionReader(Reader):
 
 
 class DebugSection:
-    """One debug section of `elf`, `size` bytes long when inflated."""
+    """One debug section of `elf`, `size` bytes long when inflated. `kept` may have its first bytes so."""
 
-    def __init__(self, elf: Elf, section: Section) -> None:
+    def __init__(self, elf: Elf, section: Section, kept: Kept | None = None) -> None:
         self.elf, self.name = elf, section.name
         self.base, self._end = elf.bounds(section)
         self.size = self._end - self.base
         self._data: Any = elf.data
         self._inflater: Inflater | None = None
+        self._kept = kept
         if elf.header.type == ET.REL and elf.find_section(f".rela{section.name}") is not None:
             raise self.error("expected a linked file, got an object file whose relocations aren't applied")
         if section.flags & SHF.COMPRESSED:
@@ -124,7 +135,12 @@ class DebugSection:
         part = object.__new__(DebugSection)
         part.elf, part.name, part.base, part.size = self.elf, self.name, self.base + offset, size
         part._data, part._inflater, part._end = self._data, None, self.base + offset + size
+        part._kept = None
         return part
+
+    def _keep(self) -> None:
+        if self._kept is not None and self.elf.build_id and isinstance(self._data, bytearray):
+            self._kept.keep(self.elf.build_id, self.name, self.size, self._data)
 
     # Inflating
 
@@ -150,6 +166,10 @@ class DebugSection:
         self._inflater = self._make_inflater(kind)
         self._next = self.base + skip
         self._data, self.base, self.size = bytearray(), 0, size
+        build_id = self.elf.build_id
+        found = self._kept.find(build_id, self.name, size) if self._kept is not None and build_id else None
+        if found is not None:
+            self._data = found
 
     def _make_inflater(self, kind: int) -> Inflater:
         if kind == _ZLIB:
@@ -174,6 +194,12 @@ class DebugSection:
 
     def _inflate(self, end: int) -> None:
         """Have at least `end` bytes of inflated data."""
+        if len(self._data) >= end:
+            return
+        if not isinstance(self._data, bytearray):
+            self._data = bytearray()  # what is kept is not enough
+        if self._kept is not None and not self._data:
+            self._kept.watch(self._keep)
         data, inflater = self._data, self._inflater
         assert inflater is not None
         while len(data) < end:
@@ -189,10 +215,10 @@ class DebugSection:
                 raise self.error(f"expected {self.size:#x} bytes of inflated data, got more")
 
 
-def find_debug_section(elf: Elf, name: str) -> DebugSection | None:
+def find_debug_section(elf: Elf, name: str, kept: Kept | None = None) -> DebugSection | None:
     """The section `name` (".debug_info"), compressed in any way or not; None when it isn't in the file."""
     for spelling in (name, f".z{name[1:]}"):
         section = elf.find_section(spelling)
         if section is not None and section.type != SHT.NOBITS and section.size:
-            return DebugSection(elf, section)
+            return DebugSection(elf, section, kept)
     return None

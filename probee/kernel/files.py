@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..elf.file import Elf
+    from .inflated import Inflated
 
     Evidence = tuple[tuple[str, ...], tuple[tuple[str, tuple[int, ...]], ...]]
 
@@ -30,8 +31,9 @@ _E_MACHINE = slice(18, 20)
 class LiveFiles:
     """Finds and opens binaries; an opened one is kept, by path. `path`: directories, as in PATH.
 
-    `debug_roots` are folders of debug files beside the usual ones, `fetch` gets the path of one by its build id from a
-    server, `demangle` tells what a name of C++ or Rust stands for.
+    `debug_roots` are folders of debug files beside the usual ones, `fetch` gets the path of one by its
+    build id from a server, `demangle` tells what a name of C++ or Rust stands for, `inflated` is a folder
+    for debug sections.
     `evidence` is every file that was asked for, and what marks it: answers stay true while `holds` is. It is
     None once a process was asked about, or a folder: what those hold changes without a mark.
     """
@@ -43,10 +45,12 @@ class LiveFiles:
         debug_roots: tuple[str, ...] = (),
         fetch: Callable[[bytes], str | None] | None = None,
         demangle: Callable[[str], str] | None = None,
+        inflated: str = "",
     ) -> None:
         self._path = [folder for folder in path.split(os.pathsep) if folder]
         self.debug_roots = debug_roots
         self._fetch, self._demangle = fetch, demangle
+        self._inflated_folder = inflated
         self._fleeting = False
         self._opened: dict[str, Elf] = {}
         self._seen: dict[str, tuple[int, ...]] = {}
@@ -90,6 +94,20 @@ class LiveFiles:
             self._look(path)
             self._opened[path] = Elf(_map_file(path), path)
         return self._opened[path]
+
+    @cached_property
+    def inflated(self) -> Inflated | None:
+        """Where inflated debug sections are kept, None for nowhere."""
+        if not self._inflated_folder:
+            return None
+        from .inflated import Inflated
+
+        return Inflated(self._inflated_folder)
+
+    def flush(self) -> None:
+        """Keep what was inflated for later runs."""
+        if "inflated" in self.__dict__ and self.inflated is not None:
+            self.inflated.flush()
 
     def fetch_debug(self, build_id: bytes) -> str | None:
         """Path of the debug file of a build id from a server, None where none has it."""

@@ -94,6 +94,7 @@ class Binary:
             alt=self._find_alternate(elf),
             open_split=self._open_split,
             package=self._open(f"{elf.path}.dwp"),
+            kept=self._files.inflated,
         )
 
     def _find_alternate(self, elf: Elf) -> Elf | None:

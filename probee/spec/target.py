@@ -10,11 +10,27 @@ from ..base.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Protocol
 
     from ..ctype.types import CType, Enum, Func
-    from ..elf.file import Elf
+    from ..elf.file import Elf, Image
+
+    class Kept(Protocol):
+        """What is kept between runs of debug information, by build id: inflated sections, by name and size,
+        and places of functions, by address: unit, and place in it."""
+
+        def find(self, build_id: bytes, name: str, size: int) -> Image | None:
+            """The first bytes of a section, as many as are kept; or None."""
+
+        def keep(self, build_id: bytes, name: str, size: int, data: bytes | bytearray) -> None:
+            """Keep the first bytes of a section."""
+
+        def watch(self, keep: Callable[[], None]) -> None:
+            """Call `keep`, which keeps a section, when all that is needed of it has been inflated."""
+
+        def find_place(self, build_id: bytes, address: int) -> tuple[int, int] | None: ...
+        def keep_place(self, build_id: bytes, address: int, place: tuple[int, int]) -> None: ...
 
     class Files(Protocol):
         """The binaries of the target. `debug_roots`: folders of debug files beside the usual ones."""
@@ -30,6 +46,10 @@ if TYPE_CHECKING:
 
         def fetch_debug(self, build_id: bytes) -> str | None:
             """Path of the debug file of a build id from a server, None where none has it."""
+
+        @property
+        def inflated(self) -> Kept | None:
+            """What is kept of debug information between runs, None for nothing."""
 
         def match_files(self, glob: str) -> list[str]:
             """Absolute paths of the ELF files whose paths match, in order, each file once."""

@@ -56,6 +56,7 @@ class MadeUpFiles:
     """Programs by any name. `functions` are names by program; those of "" are in every program."""
 
     debug_roots: tuple[str, ...] = ()
+    inflated = None
 
     def __init__(self, machine: int, functions: dict[str, set[str]]) -> None:
         self._machine = machine
