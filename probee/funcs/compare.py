@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..base.bits import align_up
 from ..ctype.types import INT32, INT64, UINT64, VOID, Array, CType, Int, Ptr
-from ..ir.types import S8, S32, U64
+from ..ir.types import S8, S32, S64, U64
 from ..spec.values import Str
 from .emit import ROOM, Place, in_memory
 from .func import Arg, CallSite, Func, Param, func
@@ -101,7 +101,7 @@ class Memcmp(Func):
         count = b.const(limit.number, U64) if limit.number is not None else at_most(to, to.value(limit), room)
         result, at = f"difference {id(call)}", f"index {id(call)}"
         body, differ, on, done = b.new_block(), b.new_block(), b.new_block(), b.new_block()
-        b.write(result, b.const(0, S32))
+        b.write(result, b.const(0, S64))
         rounds = Rounds(to, room + 1, done, f"comparing {room} bytes", ends=2)
         rounds.start(at, 0)
         rounds.enter()
@@ -112,7 +112,7 @@ class Memcmp(Func):
         # Said for the verifier, which knows nothing of a count that is no constant.
         b.branch(b.compare("ult", index, room), body, done)
         b.place(body)
-        bytes = [b.ext(b.load(b.offset(memory, index), S8), S32) for memory in (one, other)]
+        bytes = [b.ext(b.load(b.offset(memory, index), S8), S64) for memory in (one, other)]
         b.branch(b.compare("eq", *bytes), on, differ)
         b.place(differ)
         b.write(result, b.op("sub", *bytes))
@@ -121,7 +121,7 @@ class Memcmp(Func):
         b.write(at, b.op("add", index, 1))
         rounds.again()
         b.place(done)
-        return b.read(result, S32)
+        return b.ext(b.read(result, S64), S32)
 
 
 def _room(call: CallSite) -> int:

@@ -44,5 +44,6 @@ class KfuncAllowed(_OfKfunc):
     name = "kfunc_allowed"
 
     def _allows(self, name: str, to: Checking) -> bool:
+        names = to.target.names
         kinds = {provider.program_type for provider in to.providers}
-        return all(to.target.allows_kfunc(name, kind) for kind in kinds)
+        return names is not None and all(names.allows_kfunc(name, kind) for kind in kinds)

@@ -170,11 +170,22 @@ def _override(machine: InterpMachine, args: list[int]) -> int:
     return 0
 
 
+def _traced(machine: InterpMachine, value: int) -> int | bytes:
+    """What a value is: an address of memory of ours stands for the text there."""
+    text = b""
+    while machine.memory.have(value + len(text), 1):
+        byte = machine.memory.read(value + len(text), 1)
+        if byte == b"\0":
+            return text
+        text += byte
+    return text or value
+
+
 def _trace(machine: InterpMachine, args: list[int]) -> int:
     format = machine.memory.read(args[0], args[1] & _U32)
     if format[-1:] != b"\0":
         return -EINVAL
-    machine.traced.append((format[:-1], tuple(args[2:])))
+    machine.traced.append((format[:-1], tuple([_traced(machine, value) for value in args[2:]])))
     return len(format)
 
 

@@ -30,7 +30,7 @@ class InterpMachine:
         self.comm = b"interp"
         self.pid_namespace = (0, 0)  # device and inode
         self.signals: list[int] = []  # that were sent
-        self.traced: list[tuple[bytes, tuple[int, ...]]] = []  # by trace_printk: formats and values
+        self.traced: list[tuple[bytes, tuple[int | bytes, ...]]] = []  # by trace_printk: format, values
         self.overridden: int | None = None  # what the traced function is to return
         self.time = self.boot_time = self.tai_time = self.jiffies = 0
         self.user_registers = 0

@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..spec.abi import ProgType
+
 TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 """Where tracefs may be mounted."""
 
@@ -98,6 +100,12 @@ class LiveNames:
         return self._symbols.startswith(b"0000000000000000 ") and not any(
             line[:16].strip(b"0") for line in self._symbols[:1_000_000].splitlines()
         )
+
+    def allows_kfunc(self, name: str, kind: ProgType) -> bool:
+        """Whether programs of a kind may call the kernel's function `name`."""
+        from .kfuncs import allows_kfunc
+
+        return allows_kfunc(name, kind)
 
     def have_module(self, name: str) -> bool:
         self._asked = True

@@ -161,12 +161,6 @@ def test_no_such_register() -> None:
     assert message == "'nope' is not a valid register on this architecture (x86_64)"
 
 
-def test_flags_of_the_page_allocator_are_refused() -> None:
-    assert [message for _, message in complaints('begin { printf("%gr", 5); }')] == [
-        "printf: unsupported format specifier: gr"
-    ]
-
-
 @pytest.mark.parametrize(("bits", "text"), [(0, "(nil)"), (255, "0xff"), ((1 << 64) - 1, "0x" + "f" * 16)])
 def test_addresses_in_formats(bits: int, text: str) -> None:
     script: Any = Script(f'{AT} {{ printf("%p %20p", arg0, kptr(arg0)); }}').run(0, registers(bits))

@@ -143,7 +143,6 @@ def test_a_batch_is_more_than_one_record() -> None:
         ("%d %d", [INT32], "not enough arguments for format string (1 supplied, 2 expected)", None),
         ("%d%%", [INT32] * 2, "too many arguments for format string (2 supplied, 1 expected)", None),
         ("%d %5.2f", [INT32] * 2, "unsupported format specifier: f", "%5.2f"),
-        ("%gr", [INT32], "unsupported format specifier: gr", "%gr"),
         ("%n", [INT32], "unsupported format specifier: n", "%n"),
         ("%d", [Str(16)], "unsupported format specifier for type 'string[16]': d", "%d"),
         ("%rx", [INT32], "unsupported format specifier for type 'int32': rx", "%rx"),
