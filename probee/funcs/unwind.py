@@ -398,8 +398,9 @@ class _Walk:
         b.write("new sp", cfa)
         b.write("lead", b.const(1, U64))
         grown, joined = b.new_block(), b.new_block()
-        # A stack that does not get shorter is none.
-        b.branch(b.compare("ugt", cfa, b.read("sp", U64)), grown, self.failed)
+        # A stack that does not get shorter is none; but a function that saves nothing takes nothing of it.
+        shorter = "ugt" if self.arch.link is None else "uge"
+        b.branch(b.compare(shorter, cfa, b.read("sp", U64)), grown, self.failed)
         b.place(grown)
         b.jump(joined)
         if self.arch.link is None:
