@@ -120,8 +120,8 @@ def make_key(
     asked: Asked = NOTHING,
 ) -> Key:
     """All that a bundle depends on but files: whether there is a `pid` matters, which one does not."""
-    facts = (target.release, target.machine, target.cpus, target.isa, tuple(sorted(target.features)))
-    facts = (*facts, target.pid_namespace)
+    features = tuple(sorted(target.features))
+    facts = (target.release, target.machine, target.cpus, target.isa, features, target.pid_namespace)
     return (source.name, source.text, params, pid > 0, unsafe, repr(asked), facts, _fingerprint())
 
 

@@ -46,5 +46,5 @@ class CgroupId(Func):
         return UINT64
 
     def known(self, call: CallSite, to: Checking) -> int | None:
-        files = to.target.files
+        files = to.target.files if to.target is not None else None
         return files.find_cgroup(decode(call.args[0].text)) if files is not None else None

@@ -57,7 +57,7 @@ class DefaultStrLength(Func):
 
 @func
 class Strcap(Func):
-    """bytes that there is room for in text or an array; of what a pointer points to, the length of the text"""
+    """bytes that text or an array has room for; of what a pointer points to, the length of the text"""
 
     name = "strcap"
     params = (Param("text", "any"),)
@@ -112,10 +112,10 @@ class Memcmp(Func):
         # Said for the verifier, which knows nothing of a count that is no constant.
         b.branch(b.compare("ult", index, room), body, done)
         b.place(body)
-        bytes = [b.ext(b.load(b.offset(memory, index), S8), S64) for memory in (one, other)]
-        b.branch(b.compare("eq", *bytes), on, differ)
+        left, right = [b.ext(b.load(b.offset(memory, index), S8), S64) for memory in (one, other)]
+        b.branch(b.compare("eq", left, right), on, differ)
         b.place(differ)
-        b.write(result, b.op("sub", *bytes))
+        b.write(result, b.op("sub", left, right))
         b.jump(done)
         b.place(on)
         b.write(at, b.op("add", index, 1))

@@ -20,7 +20,7 @@ class _OfKfunc(Func):
         return BOOL
 
     def known(self, call: CallSite, to: Checking) -> bool:
-        name, types = decode(call.args[0].text or b""), to.target.types
+        name, types = decode(call.args[0].text or b""), to.target.types if to.target is not None else None
         return types is not None and types.find_function(name) is not None and self._allows(name, to)
 
     def _allows(self, name: str, to: Checking) -> bool:
@@ -44,6 +44,6 @@ class KfuncAllowed(_OfKfunc):
     name = "kfunc_allowed"
 
     def _allows(self, name: str, to: Checking) -> bool:
-        names = to.target.names
+        names = to.target.names if to.target is not None else None
         kinds = {provider.program_type for provider in to.providers}
         return names is not None and all(names.allows_kfunc(name, kind) for kind in kinds)

@@ -76,4 +76,4 @@ class Arch(Func):
         return Str(len(self.known(call, to)) + 1)
 
     def known(self, call: CallSite, to: Checking) -> bytes:
-        return to.target.machine.encode()
+        return to.target.machine.encode() if to.target is not None else b""

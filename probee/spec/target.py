@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ..ctype.types import CType, Enum, Func
     from ..elf.file import Elf, Image
+    from .abi import ProgType
 
     class Kept(Protocol):
         """What is kept between runs of debug information, by build id: inflated sections, by name and size,

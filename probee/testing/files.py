@@ -84,6 +84,9 @@ class MadeUpFiles:
     def demangle(self, name: str) -> str:
         return name
 
+    def find_cgroup(self, path: str) -> int | None:
+        return None
+
     def process_exists(self, pid: int) -> bool:
         return True
 

@@ -1,4 +1,4 @@
-"""What changes the traced system: signals, writes, overridden functions, watchpoints; and the trace buffer."""
+"""What changes the traced system: signals, writes, overridden functions; watchpoints; the trace buffer."""
 
 from __future__ import annotations
 

@@ -7,7 +7,21 @@ import pytest
 from probee.funcs import find, find_near, iter_names
 from probee.funcs.func import Aggregation
 
-KINDS = {"int", "any", "address", "text", "number", "map", "entry", "key", "print", "word", "type"}
+KINDS = {
+    "int",
+    "any",
+    "address",
+    "text",
+    "number",
+    "map",
+    "entry",
+    "key",
+    "print",
+    "word",
+    "type",
+    "stack",
+    "local",
+}
 
 
 @pytest.mark.parametrize("name", [*iter_names(), "arg0", "arg12"])

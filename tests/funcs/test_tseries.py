@@ -140,7 +140,8 @@ def test_all_series_of_a_map_are_shown_up_to_the_newest_interval() -> None:
         ("tseries(1, 1s, 1000001)", "tseries() num_intervals must be < 1000000 (1000001 provided)"),
         (
             'tseries(1, 1s, 5, "sun")',
-            'tseries() expects one of the following aggregation functions: avg, max, min, sum ("sun" provided)',
+            "tseries() expects one of the following aggregation functions: avg, max, min, sum "
+            '("sun" provided)',
         ),
     ],
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from probee.kernel.cgroups import find_paths
 from probee.kernel.files import LiveFiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
