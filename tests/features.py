@@ -114,6 +114,10 @@ def _gdb() -> bool:
     return all(shutil.which(name) for name in ("gdb", "gdb-add-index"))
 
 
+def _llvm_dwarfdump() -> bool:
+    return shutil.which("llvm-dwarfdump") is not None
+
+
 def _go() -> bool:
     return shutil.which("go") is not None
 
@@ -213,6 +217,7 @@ FEATURES = {
         Feature("clang", "the command clang", _clang),
         Feature("gdb", "the commands gdb and gdb-add-index", _gdb),
         Feature("dwz", "the command dwz", _dwz),
+        Feature("llvm_dwarfdump", "the command llvm-dwarfdump", _llvm_dwarfdump),
         Feature("go", "the command go, Go's compiler", _go),
         Feature("x86_64", "a CPU of x86-64", _x86_64),
         Feature("pyelftools", "the package pyelftools, which other readings are compared with", _pyelftools),
