@@ -120,6 +120,8 @@ class LiveSymbols:
             from .unwind import UnwindTables
 
             self._tables = UnwindTables(unwind, self._images)
+        for path in {link.path for link in self._links if link.program in self._numbered}:
+            self._images.open_path(path)  # it may be deleted while we look
         if pid or self._is_everywhere:
             self._watch = Watch(pid or -1)
         if pid:
