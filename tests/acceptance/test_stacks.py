@@ -38,7 +38,8 @@ QUIET int aligned(int x)
     return r + (int)room[0];
 }
 static void handler(int s) { sink += deepest(s); }
-static int compare(const void *a, const void *b) { static int once; if (!once++) sink += aligned(1); return 0; }
+static int once;
+static int compare(const void *a, const void *b) { if (!once++) sink += aligned(1); return 0; }
 int main(int argc, char **argv)
 {
     int numbers[2] = {2, 1};
