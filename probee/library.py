@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from .events.batch import Batch
+    from .symbols.live import LiveSymbols
 
 _IDLE = 0.1
 
@@ -30,8 +31,8 @@ class Event:
     """One thing a script sent.
 
     `probe` is the full name of the probe that sent it. `kind` is "printf", "print" or "time".
-    `args` are its values: int, bool, str, bytes, tuple, list, dict; for a printed map, its one value:
-    what the map held. `text` is what the command line tool would print for it.
+    `args` are its values: int, bool, str, bytes, tuple, list, dict; a stack is a tuple of frames
+    (`probee.symbols.frame.Frame`); for a printed map, its one value: what the map held. `text` is what the command line tool would print for it.
     """
 
     probe: str
@@ -92,6 +93,7 @@ class Run:
         self._child = _start(command)
         self._process = None
         self._session: Session | None = None
+        self._following: LiveSymbols | None = None
         try:
             source = Source("script", script)
             traced = self._child.pid if self._child else pid
@@ -105,6 +107,11 @@ class Run:
             for fd in self._watched():
                 machine.watch(fd)
             self._session.set_facts(time.clock_gettime_ns(time.CLOCK_BOOTTIME), traced)
+            if bundle.numbered:
+                self._following = self._symbols()
+                self._following.follow(traced, self._session.unwind_maps)
+                for fd in self._following.fds:
+                    machine.watch(fd)
             self._session.attach()
         except BaseException:
             self.close()
@@ -140,6 +147,8 @@ class Run:
                 over = self._is_over() or not session.is_waiting
                 for batch in session.pump():
                     yield from self._decode(batch)
+                if self._following is not None:
+                    self._following.catch_up()
                 if over or session.exit_code is not None:
                     break
                 left = 1.0 if self._until is None else self._until - time.monotonic()
@@ -172,10 +181,10 @@ class Run:
             finally:
                 self._session = None
                 session.close()
-        for thing in (self._process, self._child):
+        for thing in (self._following, self._process, self._child):
             if thing is not None:
                 thing.close()
-        self._process = self._child = None
+        self._following = self._process = self._child = None
 
     def __enter__(self) -> Self:
         return self

@@ -132,6 +132,9 @@ class Run:
                 self._command.tell(self._options.verbose)
         except BrokenPipe:
             return _PIPE_CLOSED
+        finally:
+            if session.bundle.numbered:
+                self._symbols().close()
         return session.exit_code or 0
 
     def _tell_skipped(self) -> None:

@@ -165,9 +165,11 @@ class LiveSymbols:
 
     def close(self) -> None:
         """Hear of nothing more. What is known stays. May be called twice."""
+        self._tables = None  # their maps may be gone already
         if self._watch is not None:
             self.catch_up()
             self._watch.close()
+            self._watch = None
 
     def catch_up(self) -> None:
         """Take note of what was mapped since the last call."""

@@ -32,7 +32,10 @@ _RANKS = {bind << 4 | kind: rank for bind, rank in _BINDS.items() for kind in _F
 
 
 class FunctionTable:
-    """Functions of `elf` and of its separate debug file, where there is one. Raises FormatError."""
+    """Functions of `elf` and of its separate debug file, where there is one. Raises FormatError.
+
+    A program of Go that was stripped has them in its own table.
+    """
 
     def __init__(self, elf: Elf, debug: Elf | None = None) -> None:
         self._tables = [t for file in (elf, debug) if file is not None for t in file.symbol_tables]
@@ -44,6 +47,7 @@ class FunctionTable:
         starts = [row[0] for row in rows]
         self._intervals = Intervals(starts, _find_ends(elf, rows, starts))
         self._names: dict[int, str] = {}
+        self._go = elf.go_table if elf.is_stripped and debug is None else None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -56,7 +60,8 @@ class FunctionTable:
         """
         index = self._intervals.innermost(address)
         if index < 0:
-            return None
+            found = self._go.find_around(address) if self._go is not None else None
+            return (found.name, address - found.entry) if found is not None else None
         start, rank, _, _, _ = self._rows[index]
         if rank == _LABEL:
             return self._find_around_labels(address)
