@@ -347,7 +347,7 @@ class Session:
                 count += batch.count
                 kind = batch.layout.kind
                 if kind == "exit":
-                    self.exit_code = batch.layout.numbers[0] if batch.layout.numbers else 0
+                    self.exit_code = _find_status(batch)
                     break
                 if kind == "clear":
                     self.variables[batch.layout.variable].clear()
@@ -440,6 +440,14 @@ def _parse_percentiles(text: str) -> tuple[int, ...]:
     """The setting "50,99.9", in thousandths of a percent."""
     parts = [part.partition(".") for part in text.split(",") if part]
     return tuple([int(whole) * 1000 + int(fraction.ljust(3, "0")) for whole, _, fraction in parts])
+
+
+def _find_status(batch: Batch) -> int:
+    """What the first exit() of a batch was given."""
+    if batch.layout.fields:
+        ((status,), *_) = Decoder(batch.layout).rows(batch)
+        return int(status)
+    return batch.layout.numbers[0] if batch.layout.numbers else 0
 
 
 class Printer:

@@ -112,7 +112,7 @@ _NAMES = {
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 _BUILTIN = "__builtin_"
-_BUILT = "comm config cpu elapsed func ncpus probe probetype retval uaddr usermode"
+_BUILT = "dw_ustack comm config cpu elapsed func ncpus probe probetype retval uaddr usermode"
 _BUILTINS = frozenset([_BUILTIN + name for name in _BUILT.split()])
 """What the macros of bpftrace's library are made of, by the names that it has there."""
 

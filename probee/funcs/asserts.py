@@ -38,7 +38,7 @@ class Assert(Func):
         b.branch(to.value(call.args[0]), done, failed)
         b.place(failed)
         to.event("errorf", call, call.args[1:], format="assert failed: %s")
-        end_script(call, to, (1,))
+        end_script(call, to, 1)
         to.leave()
         b.place(done)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ..ctype.types import UINT64, VOID, CType, Int, Ptr
-from ..ir.types import U64
+from ..ctype.types import INT64, UINT64, VOID, CType, Int, Ptr
+from ..ir.types import S64, U64
 from .func import CallSite, Func, Param, func
 from .unit import CONTROL, GLOBALS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..ir.nodes import Value
     from .emit import Emitter, Place
     from .func import Checking
 
@@ -18,21 +19,30 @@ class Exit(Func):
     """end the script, with an exit status; nothing after it in the probe is done"""
 
     name = "exit"
-    params = (Param("status", "number", optional=True),)
+    params = (Param("status", "int", optional=True),)
     effect = True
 
     def lower(self, call: CallSite, to: Emitter) -> None:
-        end_script(call, to, tuple([arg.number or 0 for arg in call.args]))
+        status = call.args[0] if call.args else None
+        if status is None or status.number is not None:
+            end_script(call, to, status.number or 0 if status is not None else 0)
+        else:
+            end_script(call, to, to.b.ext(to.value(status), S64))
         to.leave()
 
 
-def end_script(call: CallSite, to: Emitter, status: tuple[int, ...]) -> None:
+def end_script(call: CallSite, to: Emitter, status: Value | int) -> None:
     """Tell the reader, and, once that is sure to reach it, all programs, which from then on do nothing."""
 
-    def fill(_: list[Place]) -> None:
+    def fill(places: list[Place]) -> None:
+        for place in places:
+            to.b.store(place.pointer, status, 8, place.offset)
         to.b.store(to.b.global_(GLOBALS, to.unit.stopped()), 1, 8)
 
-    to.send("exit", call, [], fill, ring=CONTROL, numbers=status)
+    if isinstance(status, int):
+        to.send("exit", call, [], fill, ring=CONTROL, numbers=(status,))
+    else:
+        to.send("exit", call, [INT64], fill, ring=CONTROL)
 
 
 class _Whole(Func):

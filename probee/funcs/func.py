@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         stack_mode: str
         stack_limit: int
         unsafe: bool
+        loops: int
         settings: Mapping[str, str | int | bool]
 
         def find_option(self, name: str, default: bool | int | bytes) -> bool | int | bytes:

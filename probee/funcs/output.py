@@ -119,6 +119,8 @@ class Print(Func):
                 to.error(message, call.span)
         else:
             self._check_options(call, to)
+            if to.loops:
+                to.warn(_IN_LOOP, call.span)
         return VOID
 
     def _check_options(self, call: CallSite, to: Checking) -> None:
@@ -145,6 +147,11 @@ class Print(Func):
         else:
             to.event("print_value", call, (value,))
 
+
+_IN_LOOP = (
+    "Due to it's asynchronous nature using 'print()' in a loop can lead to unexpected behavior. "
+    "The map will likely be updated before the runtime can 'print' it."
+)
 
 _OPTIONS = 2
 """top and div"""
