@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..dwarf.file import Dwarf
-    from ..dwarf.functions import Function, Variable
+    from ..dwarf.functions import Function, Parameter, Variable
     from .binary import Binary
 
 _BITS = 64
@@ -164,6 +164,8 @@ class Traced:
         passed = find_arguments(function, self.machine)
         for number, (parameter, place) in enumerate(zip(function.parameters, passed, strict=True)):
             location = parameter.location_at_entry(self.address)
+            if location == OPTIMISED_OUT and _is_found_later(parameter, place):
+                location = None
             name = parameter.name or f"arg{number}"
             yield name, parameter, place if location is None else location
 
@@ -215,6 +217,15 @@ class Traced:
         if found is None:
             raise _Unknown("in the function's frame, of which no frame table tells where it is")
         return found
+
+
+def _is_found_later(parameter: Parameter, place: Location) -> bool:
+    """Whether the first place that is told of an argument, after the function's first instructions, is the
+    one where callers put it: GCC tells so late where structs in two registers are."""
+    if parameter.moved:
+        return False
+    starts = [low for low, high in parameter.location_ranges() or () if low < high]
+    return bool(starts) and parameter.location(min(starts)) == place
 
 
 class _Unknown(Exception):

@@ -135,7 +135,7 @@ def test_results(machine: int, returns: Entry | None, expected: str) -> None:
     [
         ([INT] * 9, [f"in x{n}" for n in range(8)] + ["at CFA"]),
         ([BIG, INT], ["at x0", "in x1"]),
-        # Pairs of 16 bytes begin with an even register; once one doesn't fit, no later one takes what is left.
+        # Pairs of 16 bytes begin with an even register; when one does not fit, what is left stays empty.
         ([INT, WIDE, INT], ["in x0", "64 bits in x2; 64 bits in x3", "in x4"]),
         ([INT] * 7 + [PAIR, INT], [f"in x{n}" for n in range(7)] + ["at CFA", "at CFA+16"]),
         ([FLOATS, MIXED], [FLOAT, "64 bits in x0; 64 bits in x1"]),
