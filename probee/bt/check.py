@@ -148,8 +148,9 @@ class Checker:
         """Maps that are read and never written are 0, once it is sure that nothing else says what they are."""
         if self.changed:
             return
+        wrong = any(d.severity == "ERROR" for d in self.diagnostics)
         for info in self.maps.values():
-            if info.value is None and info.read and not info.tried:
+            if info.value is None and info.read and not (info.tried and wrong):
                 info.value = literal_type(0)
                 self.changed = True
 

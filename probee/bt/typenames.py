@@ -34,7 +34,9 @@ _TAGS = frozenset(("struct", "union", "enum"))
 
 # What an operand of a cast begins with; not `[` or `+`, and no operator that takes two only.
 _OPERANDS = (
-    frozenset(("name", "variable", "map", "parameter", "integer", "string")) | frozenset("(-!~*&") | KEYWORDS
+    frozenset(("name", "variable", "map", "parameter", "integer", "string", "++", "--"))
+    | frozenset("(-!~*&")
+    | KEYWORDS
 )
 
 
