@@ -7,8 +7,10 @@ import sys
 from ..base.errors import TargetError, UsageError
 from ..base.registry import near_misses
 from ..elf.consts import EM, ET, STB, STT, name_of
-from ..probes.glob import compile_glob
+from ..elf.file import GO_TABLES
+from ..elf.gobuildinfo import parse_go_version
 from ..probes.binary import Binary
+from ..probes.glob import compile_glob
 from ..session import open_files
 from .binary import find_binary
 from .files import parse_words
@@ -27,12 +29,13 @@ USAGE:
 Lists the functions of FILE (a path, a program in PATH, or a library such as libc) whose names match PATTERN,
 where `*` stands for any text: address, offset in the file (`-` where it isn't in executable code), size,
 binding, the table that has the symbol, name.
-Of a stripped file also those of its separate debug file, as table `debug`.
+Of a stripped file also those of its separate debug file, as table `debug`, of one that Go made those of Go's
+own table, as table `go`.
 
 -C: names of C++ and Rust as they were written; PATTERN may match either.
 """
 
-_TABLES = {".symtab": "symtab", ".dynsym": "dynsym"}
+_TABLES = {".symtab": "symtab", ".dynsym": "dynsym"} | dict.fromkeys(GO_TABLES, "go")
 _DEBUG = "debug"
 _BINDS: dict[int, str] = {
     STB.LOCAL: "local",
@@ -77,8 +80,12 @@ def describe(binary: Binary) -> list[str]:
         lines.append(f"debug information: {where}")
     else:
         lines.append("debug information: none")
+    version = parse_go_version(elf)
+    if version:
+        lines.append(f"made by: {version}")
     if elf.is_stripped and binary.debug is None:
-        lines.append("stripped: only functions that other files may call have names")
+        known = "functions of Go" if elf.go_table is not None else "functions that other files may call"
+        lines.append(f"stripped: only {known} have names")
     return lines
 
 

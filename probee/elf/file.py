@@ -36,7 +36,8 @@ _EHDR = {32: "16sHHIIIIIHHHHHH", 64: "16sHHIQQQIHHHHHH"}
 _SHDR = {32: "10I", 64: "IIQQQQIIQQ"}
 _PHDR = {32: "8I", 64: "IIQQQQQQ"}
 _LONGEST_NAME = 4096
-_GO_TABLES = (".gopclntab", ".data.rel.ro.gopclntab")
+GO_TABLES = (".gopclntab", ".data.rel.ro.gopclntab")
+"""Sections that have Go's own table of functions."""
 
 
 @record
@@ -297,7 +298,7 @@ class Elf:
     @cached_property
     def go_table(self) -> GoTable | None:
         """Go's own table of functions, or None in what is not of Go."""
-        section = next((s for s in self.sections if s.name in _GO_TABLES and s.size), None)
+        section = next((s for s in self.sections if s.name in GO_TABLES and s.size), None)
         if section is None:
             return None
         from .gopclntab import GoTable

@@ -105,14 +105,19 @@ class GoTable:
 
     def find_at(self, entry: int) -> GoFunction | None:
         """The function that is entered at virtual address `entry`, or None."""
-        from bisect import bisect_left
+        found = self.find_around(entry)
+        return found if found is not None and found.entry == entry else None
 
-        index = bisect_left(self._entries, entry - self._text, 0, self._count)
-        if index >= self._count or self._entries[index] != entry - self._text:
+    def find_around(self, address: int) -> GoFunction | None:
+        """The function with code at virtual `address`, or None."""
+        from bisect import bisect_right
+
+        entries, past = self._entries, address - self._text
+        index = bisect_right(entries, past, 0, self._count) - 1
+        if index < 0 or past >= entries[index + 1]:
             return None
-        return GoFunction(
-            self._name(self._name_offsets[index]), entry, self._size(index), self._is_assembly(index)
-        )
+        name, entry = self._name(self._name_offsets[index]), self._text + entries[index]
+        return GoFunction(name, entry, self._size(index), self._is_assembly(index))
 
     def iter_functions(
         self, matches: Callable[[str], object] | None = None, seen: set[int] | None = None

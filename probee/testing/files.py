@@ -78,6 +78,12 @@ class MadeUpFiles:
     def find_mapped(self, pid: int) -> list[str]:
         return sorted(self._functions)
 
+    def find_running(self) -> list[str]:
+        return sorted(self._functions)
+
+    def find_running(self) -> list[str]:
+        return sorted(self._functions)
+
     def root_of(self, pid: int) -> str:
         return ""
 

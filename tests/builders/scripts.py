@@ -67,6 +67,12 @@ class FakeFiles:
     def find_mapped(self, pid: int) -> list[str]:
         return [PROGRAM]
 
+    def find_running(self) -> list[str]:
+        return [PROGRAM]
+
+    def find_running(self) -> list[str]:
+        return [PROGRAM]
+
     def root_of(self, pid: int) -> str:
         return ""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from builders.gopclntab import GoProgram
 from probee.cli.main import main
 
 if TYPE_CHECKING:
@@ -38,6 +39,17 @@ def run(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, list[st
 
 
 # -- nm -----------------------------------------------------------------------------------------
+
+
+def test_nm_of_stripped_go(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    made = GoProgram(version="go1.21.1")
+    made.function("main.main", bytes(0x20))
+    path = tmp_path / "app"
+    path.write_bytes(made.build())
+    status, out, err = run(capfd, "nm", path, "main.*")
+    assert (status, err) == (0, "")
+    assert out[-1].split()[2:] == ["32", "local", "go", "main.main"]
+    assert out[3:5] == ["made by: go1.21.1", "stripped: only functions of Go have names"]
 
 
 @pytest.mark.needs("cc")

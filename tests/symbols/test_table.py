@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.elf import ElfBuilder
+from builders.gopclntab import TEXT, GoProgram
 from probee.base.errors import FormatError
 from probee.elf.consts import PF, SHF, SHT, STB, STT
 from probee.elf.file import Elf
@@ -200,3 +201,13 @@ def test_nm(cc: Callable[..., Path]) -> None:
     assert {"one", "two", "main"} <= {name for _, _, name in sized}
     for start, size, name in sized:
         assert found.find(start + size - 1) == (name, size - 1)
+
+
+def test_stripped_go() -> None:
+    made = GoProgram()
+    made.function("main.work", bytes(0x30))
+    made.function("main.main", bytes(0x10))
+    table = FunctionTable(Elf(made.build()))
+    assert table.find(TEXT) == ("main.work", 0)
+    assert table.find(TEXT + 0x35) == ("main.main", 5)
+    assert table.find(TEXT + 0x40) is table.find(TEXT - 1) is None
