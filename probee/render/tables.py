@@ -2,9 +2,8 @@
 standard error, so that nothing else is in the table.
 
 CSV is one table, `map,key,field,value`, a row a number: `field` is empty for plain values, `count`, `average`
-and `total` for statistics, `2..3` for a bucket of a histogram (both included; `..-1` and `10..` are open), `p50`
-for a percentile.
-Fields with a comma, a quote or a line break are quoted as RFC 4180 has it.
+and `total` for statistics, `2..3` for a bucket of a histogram (both included; `..-1` and `10..` are open),
+`p50` for a percentile. Fields with a comma, a quote or a line break are quoted as RFC 4180 has it.
 
 Folded lines are what flame graphs are drawn from: `outermost;…;innermost number`, for each entry of a map in
 whose key there is a stack. Other parts of the key come first, then the stack of the process, then the
