@@ -52,8 +52,9 @@ def _without_spaces(text: str) -> str:
 
 
 def _short_forms(text: str) -> Iterator[str]:
-    """A demangled name without its parameters, without the type that templates return, without the arguments
-    of a template at the end, in this order, each with what was left out before."""
+    """A demangled name without the type that templates return, without its parameters, without both, and
+    without the arguments of a template at the end, too."""
+    yield _without_result(text)
     text = _before_last(text, "(", ")")
     yield text
     text = _without_result(text)
