@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from builders.scripts import FORM, Script, make_target
 from probee.attach import special
 from probee.attach.machine import LiveMachine
+from probee.base.record import replace
 from probee.events.decode import compile_value
 from probee.events.maps import open_variable
 from probee.kernel.survey import survey
@@ -24,7 +25,7 @@ def live_target(*, loops: bool = True, called: bool = False) -> Target:
     """What this kernel has; without may_goto unless `loops`, else without bpf_loop unless `called`."""
     live = survey("/usr/bin")
     without = set() if loops else {"may_goto"} if called else {"may_goto", "bpf_loop"}
-    return make_target(live.cpus, features=tuple(live.features - without))
+    return replace(make_target(live.cpus, features=tuple(live.features - without)), isa=live.isa)
 
 
 def run_in_kernel(bundle: Bundle) -> tuple[list[Any], dict[str, Any]]:
