@@ -5,6 +5,7 @@ flow.py        order of blocks, dominators, loops, liveness: facts the passes sh
 simplify.py    common subexpressions, dead code
 legalize.py    ops the target has no instruction for → ops it has
 callbacks.py   callbacks → arguments of helpers, with an environment
+lighten.py     values beyond what the stack holds → scratch memory
 memory.py      slots → stack frame by colouring, or per-CPU scratch memory
 select.py      which values need no register; phis → moves
 registers.py   register allocation with spilling

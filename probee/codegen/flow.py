@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..ir.nodes import Block, Function
+    from ..ir.nodes import Block, Function, Value
 
 _COUNT = 16
 """Bytes in which the kernel keeps how often and how long a program's may_goto has gone round."""
@@ -85,3 +85,55 @@ def find_live(blocks: list[Block], uses: dict[Block, int], defs: dict[Block, int
             live_in[block] = before
             work.extend(block.preds)
     return live_out
+
+
+_CHEAP = frozenset({"const", "map", "global", "slot", "ctx", "func", "shared", "area"})
+"""Ops that are made again where they are used, or are never kept."""
+
+
+def find_crowd(function: Function) -> list[Value]:
+    """The values, those cheap to make again left out, that are alive where most are. Needs SSA."""
+    bit: dict[Value, int] = {}
+    for block in function.blocks:
+        for value in block.values:
+            if value.type is not None and value.op not in _CHEAP:
+                bit[value] = 1 << len(bit)
+    live_out = find_live(function.blocks, *_sum_blocks(function, bit))
+    most = crowd = 0
+    for block in function.blocks:
+        live = live_out[block]
+        for succ in block.succs:
+            for value in succ.values:
+                if value.op == "phi":
+                    for pred, arg in zip(succ.preds, value.args, strict=True):
+                        live |= bit.get(arg, 0) if pred is block else 0
+        for value in reversed(block.values):
+            if live.bit_count() > most:
+                most, crowd = live.bit_count(), live
+            live &= ~bit.get(value, 0)
+            if value.op != "phi":
+                for arg in value.args:
+                    live |= bit.get(arg, 0)
+        if live.bit_count() > most:
+            most, crowd = live.bit_count(), live
+    return [value for value, mask in bit.items() if mask & crowd]
+
+
+def _sum_blocks(function: Function, bit: dict[Value, int]) -> tuple[dict[Block, int], dict[Block, int]]:
+    """What each block reads before it writes, and what it writes; a phi reads at the ends of the ways to it."""
+    uses: dict[Block, int] = {}
+    defs: dict[Block, int] = {}
+    for block in function.blocks:
+        used = made = 0
+        for value in block.values:
+            if value.op != "phi":
+                for arg in value.args:
+                    used |= bit.get(arg, 0) & ~made
+            made |= bit.get(value, 0)
+        uses[block], defs[block] = used, made
+    for block in function.blocks:
+        for value in block.values:
+            if value.op == "phi":
+                for pred, arg in zip(block.preds, value.args, strict=True):
+                    uses[pred] |= bit.get(arg, 0) & ~defs[pred]
+    return uses, defs

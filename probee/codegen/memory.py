@@ -20,7 +20,7 @@ from ..ir.builder import Builder
 from ..ir.nodes import Block, Value
 from ..ir.types import STACK, U64, VALUE
 from .callbacks import AREA, find_environment, find_environments
-from .flow import find_live, find_loops, find_room
+from .flow import find_crowd, find_loops, find_room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 SCRATCH = "scratch"
 AREAS = 4
 _HEADER = 8
-_CHEAP = frozenset({"const", "map", "global", "slot", "ctx", "func"})
 
 
 @record
@@ -83,7 +82,7 @@ def plan_slots(program: Function, calls: Calls) -> dict[Function, Layout]:
 
 def _plan_function(function: Function, room: int, start: int) -> Layout:
     lifetimes = _find_lifetimes(function)
-    left = find_room(function, room) - 8 * (_count_live(function) + 1)
+    left = find_room(function, room) - 8 * (len(find_crowd(function)) + 1)
     frame: dict[Value, int] = {}
     scratch: dict[Value, int] = {}
     frame_size, scratch_size = 0, start
@@ -149,47 +148,6 @@ def _find_lifetimes(function: Function) -> dict[Value, int]:
                     begin, end, changed = min(begin, head), max(end, tail), True
         lifetimes[slot] = ((1 << (end - begin + 1)) - 1) << begin
     return lifetimes
-
-
-def _count_live(function: Function) -> int:
-    """The most values, those cheap to make again left out, that are alive at one point."""
-    bit: dict[Value, int] = {}
-    for block in function.blocks:
-        for value in block.values:
-            if value.type is not None and value.op not in _CHEAP:
-                bit[value] = 1 << len(bit)
-    uses: dict[Block, int] = {}
-    defs: dict[Block, int] = {}
-    for block in function.blocks:
-        used = made = 0
-        for value in block.values:
-            if value.op != "phi":
-                for arg in value.args:
-                    used |= bit.get(arg, 0) & ~made
-            made |= bit.get(value, 0)
-        uses[block], defs[block] = used, made
-    for block in function.blocks:
-        for value in block.values:
-            if value.op == "phi":
-                for pred, arg in zip(block.preds, value.args, strict=True):
-                    uses[pred] |= bit.get(arg, 0) & ~defs[pred]
-    live_out = find_live(function.blocks, uses, defs)
-    most = 0
-    for block in function.blocks:
-        live = live_out[block]
-        for succ in block.succs:
-            for value in succ.values:
-                if value.op == "phi":
-                    for arg in value.args:
-                        live |= bit.get(arg, 0) & (defs[block] | live_out[block])
-        most = max(most, live.bit_count())
-        for value in reversed(block.values):
-            live &= ~bit.get(value, 0)
-            if value.op != "phi":
-                for arg in value.args:
-                    live |= bit.get(arg, 0)
-            most = max(most, live.bit_count())
-    return most
 
 
 def apply_layout(

@@ -10,6 +10,7 @@ from .callbacks import open_callbacks
 from .emit import emit
 from .flow import find_room
 from .legalize import legalize, split_edges
+from .lighten import lighten
 from .link import Linked, link
 from .memory import SCRATCH, Layout, apply_layout, plan_scratch, plan_slots
 from .registers import allocate
@@ -51,7 +52,9 @@ def compile_unit(
         for function in program.whole:
             prepare(function, target)
         _show(dump, "simplified", program)
-        layouts.append(plan_slots(program, open_callbacks(program)))
+        calls = open_callbacks(program)
+        lighten(program, calls)
+        layouts.append(plan_slots(program, calls))
     scratch = plan_scratch(layouts, target)
     codes = []
     for program, layout in zip(programs, layouts, strict=True):

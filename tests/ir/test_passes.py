@@ -10,6 +10,7 @@ from builders.ir import Recipe, build, contexts, evaluate, pack, recipes
 from probee.codegen import simplify
 from probee.codegen.callbacks import open_callbacks
 from probee.codegen.legalize import legalize, split_edges
+from probee.codegen.lighten import lighten
 from probee.codegen.memory import AREAS, SCRATCH, apply_layout, plan_scratch, plan_slots
 from probee.codegen.pipeline import prepare
 from probee.codegen.registers import allocate
@@ -71,6 +72,16 @@ def test_passes_down_to_registers(recipe: Recipe, words: list[int], isa: int) ->
     _expect(function, "allocated", words, expected)
     allocate(function, layout[function].frame_size, MAX_STACK)
     _expect(function, "allocated", words, expected)
+
+
+@RANDOM
+@given(ANY, contexts(), st.sampled_from([16, 48, 96]))
+def test_values_beyond_the_stack(recipe: Recipe, words: list[int], room: int) -> None:
+    function, expected = build(recipe), evaluate(recipe, words)
+    prepare(function, _target(4))
+    calls = open_callbacks(function)
+    lighten(function, calls, room)
+    _expect(function, "opened", words, expected)
 
 
 @pytest.mark.parametrize("isa", [3, 4])
