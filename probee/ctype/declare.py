@@ -33,7 +33,7 @@ class Declarations:
     """What a source declares.
 
     `types` is by (kind, name), a kind being "struct", "union", "enum" or "typedef"; structs are
-    `LazyStruct`s. `enums` are all enums, with a name or without; `enumerators` are the constants of all of them.
+    `LazyStruct`s. `enums` are all enums, with a name or without; `enumerators` the constants of all of them.
     """
 
     def __init__(self, scope: Scope, macros: Macros) -> None:

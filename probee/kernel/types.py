@@ -133,7 +133,7 @@ class _LiveModules:
 
 
 class _KeptIndex:
-    """The file that holds the index of the running kernel's BTF, in a folder that only this user can write."""
+    """The file with the index of the running kernel's BTF, in a folder that only this user can write."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -167,7 +167,7 @@ class _KeptIndex:
 
 
 def find_build_id() -> str:
-    """What tells this kernel's build from others, in hexadecimal digits; its version where it has no build id."""
+    """What tells this kernel's build from others as hexadecimal digits: its version if it has no build id."""
     try:
         with open(_NOTES, "rb") as file:
             notes = file.read()
