@@ -7,8 +7,8 @@ from ..ctype.tracepoint import is_data_loc, is_rel_loc
 from ..ctype.types import CHAR, INT8, UINT64, VOID, Array, CType, Enum, Ptr, Struct, Void
 from ..spec.values import Aggregate, Str, Tuple
 from . import tree
-from .check_convert import check_conversion
 from .check_comptime import note_field, pass_over
+from .check_convert import check_conversion
 from .constants import number_of
 from .members import as_pointer, find_field, find_member
 from .names import did_you_mean
@@ -20,7 +20,6 @@ from .types import (
     is_scalar,
     is_signed,
     kind_of,
-    literal_type,
     merge,
     reads_as,
     resolve,
@@ -119,7 +118,11 @@ def check_index(c: Checker, expr: tree.Index) -> CType | None:
             c.error("Array-style access for tuples only valid for integer literals", expr.span)
             return None
         return _element(c, expr, type, number)
-    if not is_integer(reads_as(by) or by) or (number is None and is_signed(by) and not isinstance(by, LiteralInt)) or (number or 0) < 0:
+    if (
+        not is_integer(reads_as(by) or by)
+        or (number is None and is_signed(by) and not isinstance(by, LiteralInt))
+        or (number or 0) < 0
+    ):
         message = "The array index operator [] only accepts non-negative integer indices."
         c.error(f"{message} Got: {describe(by)}", expr.span)
         return None
@@ -210,7 +213,11 @@ def check_offsetof(c: Checker, expr: tree.OffsetOf) -> CType | None:
             continue
         member = find_member(type, name) if isinstance(type, Struct) else None
         if member is None and not isinstance(type, Struct):
-            what = "Record does not contain" if isinstance(type, Tuple) else f"'{describe(type)}' is not a C type."
+            what = (
+                "Record does not contain"
+                if isinstance(type, Tuple)
+                else f"'{describe(type)}' is not a C type."
+            )
             c.error(f"{what} a field named '{name}'" if isinstance(type, Tuple) else what, expr.span)
             return None
         if member is None:
