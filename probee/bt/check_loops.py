@@ -83,9 +83,9 @@ def check_map_loop(c: Checker, statement: tree.ForMap) -> None:
     c.scopes.append({})
     local = c.declare_local(target.name, target)
     c.checked.locals[target] = local
-    if entry is not None:
-        c.assign_local(local, entry, target)
-    local.assigned = True
+    if entry is not None and local.type != entry:
+        local.type, c.changed = entry, True  # what the map's types have become, not what they were before too
+    local.assigned = local.fixed = True
     c.map_loops += 1
     _check_rounds(c, statement.body)
     c.map_loops -= 1
