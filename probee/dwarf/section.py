@@ -194,8 +194,10 @@ class DebugSection:
 
     def _inflate(self, end: int) -> None:
         """Have at least `end` bytes of inflated data."""
-        if len(self._data) >= end:
-            return
+        if len(self._data) < end:
+            self._inflate_more(end)
+
+    def _inflate_more(self, end: int) -> None:
         if not isinstance(self._data, bytearray):
             self._data = bytearray()  # what is kept is not enough
         if self._kept is not None and not self._data:

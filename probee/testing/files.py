@@ -81,9 +81,6 @@ class MadeUpFiles:
     def find_running(self) -> list[str]:
         return sorted(self._functions)
 
-    def find_running(self) -> list[str]:
-        return sorted(self._functions)
-
     def root_of(self, pid: int) -> str:
         return ""
 

@@ -70,9 +70,6 @@ class FakeFiles:
     def find_running(self) -> list[str]:
         return [PROGRAM]
 
-    def find_running(self) -> list[str]:
-        return [PROGRAM]
-
     def root_of(self, pid: int) -> str:
         return ""
 
