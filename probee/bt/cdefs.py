@@ -12,7 +12,7 @@ from .headers import Headers
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ctype.declare import Declarations
-    from ..spec.target import Target, Types
+    from ..spec.target import Target
     from . import tree
 
     Constant = tuple[Enum | None, int | bytes]
@@ -35,7 +35,7 @@ class CTypes:
         self._constants: dict[str, Constant | None] = {}
         self._named: dict[tuple[str, str], NamedStruct] = {}
         if script.c_definitions or headers is not None:
-            self._declared = _parse(script, self._known, headers or Headers(target, (), ()))
+            self._declared = _parse(script, target, headers or Headers(target, (), ()))
             for enum in self._declared.enums:
                 self._enums.update(dict.fromkeys([name for name, _ in enum.values], enum))
 
@@ -119,27 +119,26 @@ class CTypes:
 
         if find(name) is not None:
             return None
-        enum = self._known.find_enum(name) if self._known is not None else None
-        if enum is not None:
-            return enum, dict(enum.values)[name]
-        if self._target is None:
+        enum = _find_constant(self._target, name)
+        if enum is None:
             return None
-        from ..ctype.kernel_macros import find_macro
-
-        value = find_macro(name, self._target.machine, self._target.page_size)
-        return (None, value) if value is not None else None
+        return (enum if enum.name or len(enum.values) > 1 else None), dict(enum.values)[name]
 
 
-def _parse(script: tree.Script, known: Types | None, headers: Headers) -> Declarations:
+def _parse(script: tree.Script, target: Target | None, headers: Headers) -> Declarations:
     """Raises SourceError that points into the script."""
     from ..ctype.declare import parse_declarations
     from ..ctype.layout import X86_64
     from ..ctype.specifiers import well_known
 
+    known = target.types if target is not None else None
+
     def find_known(kind: str, name: str) -> CType | None:
+        if kind == "enumerator":
+            return _find_constant(target, name)
         if known is None or (kind == "typedef" and well_known(name, X86_64) is not None):
             return None
-        return known.find_enum(name) if kind == "enumerator" else known.find_type(kind, name)
+        return known.find_type(kind, name)
 
     text, added = _c_text(script)
     have = known is not None and HAVE_BTF in text and not known.missing
@@ -154,6 +153,19 @@ def _parse(script: tree.Script, known: Types | None, headers: Headers) -> Declar
         raise SourceError(
             [replace(d, span=_in_script(d.span, script, added)) for d in error.diagnostics]
         ) from None
+
+
+def _find_constant(target: Target | None, name: str) -> Enum | None:
+    """The enum of the kernel's that has the constant `name`; a macro is one of its own, without a name."""
+    if target is None:
+        return None
+    enum = target.types.find_enum(name) if target.types is not None else None
+    if enum is not None:
+        return enum
+    from ..ctype.kernel_macros import find_macro
+
+    value = find_macro(name, target.machine, target.page_size)
+    return Enum("", 8, True, ((name, value),)) if value is not None else None
 
 
 def _c_text(script: tree.Script) -> tuple[str, list[int]]:

@@ -132,6 +132,11 @@ def test_own_definitions_may_hold_the_kernels() -> None:
     assert run_script(f"{text} begin {{ print(sizeof(struct own)); }}").values() == [72]
 
 
+def test_constants_of_the_kernel_in_c_text() -> None:
+    text = "struct own { char name[TASK_COMM_LEN]; int states[TCP_CLOSE]; }"
+    assert run_script(f"{text} begin {{ print(sizeof(struct own)); }}").values() == [16 + 4 * 7]
+
+
 def test_headers_of_the_kernel_are_not_needed() -> None:
     text = "#include <linux/sched.h>\n#ifndef BPFTRACE_HAVE_BTF\n#include <nosuch.h>\n#endif\n"
     assert run_script(f"{text} begin {{ print(sizeof(struct task_struct)); }}").values() == [56]
