@@ -28,6 +28,7 @@ from ..spec.values import (
     Aggregate,
     Avg,
     Buffer,
+    Chars,
     Count,
     MacAddress,
     Max,
@@ -81,14 +82,14 @@ def resolve(type: CType) -> CType:
 
 
 def element_of(type: CType) -> CType:
-    """What a field or an element of `type` is as a value: an array of char is text, 128 bits are two words."""
+    """What a field or an element of `type` is as a value: an array of char is text, 128 bits two words."""
     bare = resolve(type)
     if isinstance(bare, Int) and bare.bytes > 8:
         return Array(UINT64, bare.bytes // 8)
     if isinstance(bare, Array) and bare.count:
         of = resolve(bare.of)
         if isinstance(of, Int) and of.bytes == 1 and of.name == "char":
-            return Str(bare.count)
+            return Chars(bare.count)
     return type
 
 
@@ -128,7 +129,7 @@ def merge(current: CType | None, new: CType) -> CType | None:
     one, other = resolve(current), resolve(reads_as(new) or new)
     if isinstance(one, (Int, Enum)) and isinstance(other, (Int, Enum)):
         return _merge_integers(_number(one), _number(other))
-    kind = Struct if isinstance(one, Struct) else one.__class__
+    kind = next((base for base in (Struct, Str) if isinstance(one, base)), one.__class__)
     rule = _MERGES.get(kind)
     return rule(one, other) if rule is not None and isinstance(other, kind) else None
 
@@ -152,6 +153,10 @@ def _merge_integers(current: Int, new: CType) -> Int:
 
 def _merge_texts(current: Str, new: Str) -> CType:
     return Str(max(current.bytes, new.bytes))
+
+
+def _merge_buffers(current: Buffer, new: Buffer) -> CType:
+    return Buffer(max(current.bytes, new.bytes))
 
 
 def _merge_tuples(current: Tuple, new: Tuple) -> CType | None:
@@ -201,6 +206,7 @@ def _merge_structs(current: Struct, new: Struct) -> CType | None:
 
 _MERGES: dict[type, Callable[[Any, Any], CType | None]] = {
     Str: _merge_texts,
+    Buffer: _merge_buffers,
     Tuple: _merge_tuples,
     Ptr: _merge_pointers,
     Array: _merge_arrays,

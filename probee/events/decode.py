@@ -16,10 +16,11 @@ import sys
 from ..base.bits import signed
 from ..base.errors import FormatError, InternalError
 from ..base.record import record
-from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void, strip_typedefs
+from ..ctype.types import Array, Bool, Enum, Float, Int, Ptr, Struct, Void, strip_typedefs
 from ..spec.values import (
     Buffer,
     CgroupPath,
+    Chars,
     Code,
     Inet,
     Ksym,
@@ -111,11 +112,16 @@ def is_text(type: CType) -> bool:
     return isinstance(type, Str)
 
 
+def is_array(type: CType) -> bool:
+    """True of text that is an array of C: a full one was not cut."""
+    return isinstance(type, (Array, Chars))
+
+
 def item_of(type: CType, form: Form) -> Item:
     """How to unpack and convert a value of `type`."""
     type = strip_typedefs(type)
     if is_text(type):
-        return Item(f"{type.size}s", _text(form))
+        return Item(f"{type.size}s", _text(form, b"" if is_array(type) else form.trailer))
     make = find_by_class(_ITEMS, type)
     if make is None:
         raise InternalError(f"no value has type {type}")
@@ -161,9 +167,7 @@ def _integer(type: Any, form: Form) -> Item:
     return Item(f"{type.bytes}s", lambda data: int.from_bytes(data, BYTE_ORDER, signed=is_signed))
 
 
-def _text(form: Form) -> Convert:
-    trailer = form.trailer
-
+def _text(form: Form, trailer: bytes) -> Convert:
     def cut(data: bytes) -> bytes:
         end = data.find(0)
         return data[:end] if end >= 0 else data + trailer
@@ -330,6 +334,7 @@ _ITEMS: dict[type, Callable[[Any, Form], Item]] = {
     Ptr: lambda type, form: Item("Q"),
     Username: lambda type, form: Item("I"),
     CgroupPath: lambda type, form: Item("Q"),
+    Float: lambda type, form: Item(f"{type.size}s", lambda _: None),
     Code: lambda type, form: Item("i"),
     Inet: _address,
     MacAddress: _address,

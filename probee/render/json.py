@@ -10,7 +10,7 @@ from __future__ import annotations
 from json.encoder import encode_basestring
 
 from ..base.errors import InternalError
-from ..ctype.types import Array, Bool, Enum, Int, Ptr, Struct, Void, strip_typedefs
+from ..ctype.types import Array, Bool, Enum, Float, Int, Ptr, Struct, Void, strip_typedefs
 from ..events.aggregate import Histogram, find_percentile
 from ..events.batch import Column, compile_rows
 from ..events.decode import Form, find_by_class, is_text, item_of
@@ -142,6 +142,7 @@ def _stats(type: Stats, context: Context) -> Encode:
 
 _ENCODERS: dict[type, Callable[[Any, Context], Encode]] = {
     Void: lambda type, context: lambda _: "null",
+    Float: lambda type, context: lambda _: "null",
     Int: _number,
     Ptr: _number,
     Enum: _number,

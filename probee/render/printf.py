@@ -11,7 +11,7 @@ from __future__ import annotations
 from ..base.errors import InternalError
 from ..ctype.types import Bool, Enum, Int, Ptr, strip_typedefs
 from ..events.batch import Column, compile_rows
-from ..events.decode import BYTE_ORDER, Form, integer_code, is_text, item_of
+from ..events.decode import BYTE_ORDER, Form, integer_code, is_array, is_text, item_of
 from ..spec.printf import FLAGS, find_fault, parse_format
 from .value import compile_text, escape_buffer
 
@@ -136,7 +136,8 @@ class _Builder:
             return self._add_number(conversion, field, alone)
         if is_text(type):
             self._column(field, f"{type.size}s")
-            self.expressions.append("({v}[:end] if (end := {v}.find(0)) >= 0 else {v} + trailer)")
+            full = "{v}" if is_array(type) else "{v} + trailer"
+            self.expressions.append(f"({{v}}[:end] if (end := {{v}}.find(0)) >= 0 else {full})")
             return _template(conversion, "b", "-", precision=True)
         if isinstance(type, Int) and type.bytes <= 8 and conversion.precision is None:
             self._column(field, integer_code(type.bytes, type.signed))

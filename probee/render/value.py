@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..base.bits import unsigned
 from ..base.errors import InternalError
-from ..ctype.types import Array, Bool, Enum, Int, Member, Ptr, Struct, Void, strip_typedefs
+from ..ctype.types import Array, Bool, Enum, Float, Int, Member, Ptr, Struct, Void, strip_typedefs
 from ..events.decode import find_by_class, is_text
 from ..spec.values import (
     Avg,
@@ -182,6 +182,7 @@ def _number(type: CType, context: Context) -> Render:
 
 _RENDERS: dict[type, Callable[[Any, Context], Render]] = {
     Void: lambda type, context: lambda _: b"null",
+    Float: lambda type, context: lambda _: b"null",
     Int: _number,
     Bool: lambda type, context: lambda value: b"true" if value else b"false",
     Ptr: lambda type, context: b"0x%x".__mod__,

@@ -30,6 +30,11 @@ class Str(CType):
 
 
 @record
+class Chars(Str):
+    """Text in an array of C, which has a NUL only where there is room for it: a full one was not cut."""
+
+
+@record
 class Buffer(CType):
     """Bytes: a u32 count, then room for `bytes` of them."""
 
