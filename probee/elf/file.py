@@ -93,13 +93,14 @@ class Segment:
 class Elf:
     """One ELF file. `data` stays the caller's; a memory view that has no `find` of its own is copied.
 
-    `bits` is 32 or 64, `order` is the `struct` prefix "<" or ">", `path` is for messages only.
+    `bits` is 32 or 64, `order` is the `struct` prefix "<" or ">", `path` is for messages only. `base` is where
+    `data` begins in a file that holds it, see `archive`.
     Raises FormatError when the header isn't that of an ELF file.
     """
 
-    def __init__(self, data: Image | memoryview, path: str = "") -> None:
+    def __init__(self, data: Image | memoryview, path: str = "", base: int = 0) -> None:
         self.data: Image = _image(data) if isinstance(data, memoryview) else data
-        self.path = path
+        self.path, self.base = path, base
         ident = self.data[0:16]
         if ident[:4] != b"\x7fELF":
             raise self.error(f"expected an ELF file (7f 45 4c 46), got {ident[:4].hex(' ') or 'nothing'}")

@@ -79,7 +79,8 @@ class LiveFiles:
         """
         if "/" in name:
             path = os.path.abspath(name)
-            return path if self._look(path) else None
+            archive, _, member = path.partition("!/")
+            return path if self._look(path) or (member and self._look(archive)) else None
         for folder in self._path:
             path = os.path.join(os.path.abspath(folder), name)
             if self._look(path) and os.access(path, os.X_OK):
@@ -91,8 +92,10 @@ class LiveFiles:
         if path not in self._opened:
             from ..elf.file import Elf
 
-            self._look(path)
-            self._opened[path] = Elf(_map_file(path), path)
+            if self._look(path) or "!/" not in path:
+                self._opened[path] = Elf(_map_file(path), path)
+            else:
+                self._opened[path] = _open_member(path)
         return self._opened[path]
 
     @cached_property
@@ -245,6 +248,17 @@ def _is_elf(path: str) -> bool:
             return file.read(len(_ELF_MAGIC)) == _ELF_MAGIC
     except OSError:
         return False
+
+
+def _open_member(path: str) -> Elf:
+    """The ELF file that is in an archive. Raises FormatError, TargetError."""
+    from ..elf.archive import find_member, split_path
+    from ..elf.file import Elf
+
+    archive, name = split_path(path)
+    data = _map_file(archive)
+    start, size = find_member(data, name, archive)
+    return Elf(data[start : start + size], path, start)
 
 
 def _map_file(path: str) -> mmap.mmap:

@@ -6,6 +6,7 @@ import os
 from functools import cached_property
 
 from ..base.errors import TargetError
+from ..elf.archive import SEPARATOR
 from ..elf.consts import SHT, STT
 from ..elf.debuglink import debug_paths, is_debug_file_of, parse_alt_link
 
@@ -79,7 +80,9 @@ class Binary:
         return function if function is not None and function.entry == entry else None
 
     def _open(self, path: str) -> Elf | None:
-        """The file at `path`, None where there is none."""
+        """The file at `path`, None where there is none; a member of an archive has none beside it."""
+        if SEPARATOR in path:
+            return None
         found = self._files.find_program(path)
         return self._files.open_elf(_real(found)) if found is not None else None
 

@@ -15,7 +15,7 @@ from .binary import Binary
 from .provider import Point, Provider, Site
 from .traced import Traced
 from .user_files import find_files
-from .user_places import find_places
+from .user_places import NUMBER, find_places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Uprobe(Provider):
         refused: TargetError | None = None
         for path in find_files(self.name, point, target, file, pid):
             try:
-                sites += self._expand_in(Binary(target.files, path), where, point, target, pid)
+                sites += self._expand_file(path, where, point, target, pid)
             except (FormatError, TargetError) as error:
                 refused = TargetError(error.message, span=point.span, hint=error.hint)
                 if "*" not in file or isinstance(error, FormatError):
@@ -64,6 +64,26 @@ class Uprobe(Provider):
         if not sites and refused is not None:
             raise refused
         return sites
+
+    def _expand_file(
+        self, path: str, where: tuple[str, ...], point: Point, target: Target, pid: int
+    ) -> list[Site]:
+        assert target.files is not None
+        try:
+            binary = Binary(target.files, path)
+        except FormatError as error:
+            is_number = len(where) == 1 and NUMBER.fullmatch(where[0]) is not None
+            if not is_number or error.offset or self.returns:
+                raise
+            # Of what is no ELF file nobody knows where instructions begin.
+            if not point.unsafe:
+                raise TargetError(
+                    error.message, hint="--unsafe takes a number as an offset in any file"
+                ) from None
+            probe = f"{self.name}:{path}:{where[0]}"
+            link = UprobeLink("", path, int(where[0], 0), False, pid, 0, probe, point.span)
+            return [Site(probe, "", link)]
+        return self._expand_in(binary, where, point, target, pid)
 
     def _parts(self, point: Point) -> tuple[str, tuple[str, ...]]:
         """The file and the rest of an attach point. Raises SourceError for one that is misspelled."""
@@ -101,25 +121,28 @@ class Uprobe(Provider):
             skip_stack_check,
         )
 
-        function = find_go_function(binary.elf, place.address)
-        if function is None:
+        function, link = find_go_function(binary.elf, place.address), site.link
+        if function is None or not isinstance(link, UprobeLink):
             return [site]
         goroutine = find_goroutine(binary.elf, function)
         if not self.returns:
             arguments = describe_arguments(binary.elf, function)
-            offset = place.offset + skip_stack_check(binary.elf, function)
-            link = replace(site.link, offset=offset)
+            link = replace(link, offset=link.offset + skip_stack_check(binary.elf, function))
             return [replace(site, link=link, arguments=arguments, goroutine=goroutine)]
-        links = [
-            replace(site.link, offset=offset, ret=False) for offset in find_returns(binary.elf, function)
-        ]
+        base = binary.elf.base
+        links = [replace(link, offset=base + at, ret=False) for at in find_returns(binary.elf, function)]
         # Debug information tells where arguments are, not what is returned: Go's results are among them.
         return [replace(site, link=link, traced=None, goroutine=goroutine) for link in links]
 
     def _site(self, binary: Binary, place: Place, point: Point, pid: int) -> Site:
         separator = "" if place.text.startswith("@") else ":"
         probe = f"{self.name}:{binary.path}{separator}{place.text}"
-        link = UprobeLink("", binary.path, place.offset, self.returns, pid, 0, probe, point.span)
+        path, offset = binary.path, place.offset
+        if binary.elf.base:
+            from ..elf.archive import place_in_file
+
+            path, offset = place_in_file(binary.elf, place.offset)
+        link = UprobeLink("", path, offset, self.returns, pid, 0, probe, point.span)
         traced = Traced(binary, place.address, place.function)
         return Site(probe, place.function, link, traced=traced, warning=place.warning)
 

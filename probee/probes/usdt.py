@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ..base.errors import FormatError, TargetError
 from ..base.registry import near_misses
+from ..elf.archive import place_in_file
 from ..spec.bundle import UprobeLink
 from ..usdt.args import place_symbol
 from ..usdt.notes import group_probes, iter_probes
@@ -132,7 +133,9 @@ def _make_site(elf: Elf, shown: str, place: Probe, point: Point, pid: int) -> Si
         # The kernel finds the count of tracers by its place in the file.
         raise TargetError(f"probe {name} can't be enabled: its semaphore is not in the file {elf.path}")
     probe = f"usdt:{shown}:{name}"
-    link = UprobeLink("", elf.path, place.offset, False, pid, 0, probe, point.span, place.semaphore_offset)
+    path, offset = place_in_file(elf, place.offset)
+    semaphore = place.semaphore_offset and place_in_file(elf, place.semaphore_offset)[1]
+    link = UprobeLink("", path, offset, False, pid, 0, probe, point.span, semaphore)
     arguments = tuple([place_symbol(elf, arg, place.location) for arg in place.args])
     return Site(probe, "", link, arguments=arguments)
 
