@@ -32,7 +32,8 @@ class Event:
 
     `probe` is the full name of the probe that sent it. `kind` is "printf", "print" or "time".
     `args` are its values: int, bool, str, bytes, tuple, list, dict; a stack is a tuple of frames
-    (`probee.symbols.frame.Frame`); for a printed map, its one value: what the map held. `text` is what the command line tool would print for it.
+    (`probee.symbols.frame.Frame`); for a printed map, its one value: what the map held. `text` is what the
+    command line tool would print for it.
     """
 
     probe: str
@@ -241,7 +242,9 @@ def _renderer(layout: Any, form: Form) -> Callable[[Any], str]:
         clock = Strftime(layout.format, fractions=False)
         return lambda _: clock.render(time.time_ns()).decode("utf-8", "backslashreplace")
     format = FORMATS.get(layout.kind) or layout.format
-    lines = compile_format(layout, Context(form.boot_offset, clock=time.time_ns, symbols=form.symbols), format=format)
+    lines = compile_format(
+        layout, Context(form.boot_offset, clock=time.time_ns, symbols=form.symbols), format=format
+    )
     return lambda view: lines(view).decode("utf-8", "backslashreplace")
 
 

@@ -104,7 +104,7 @@ def _place_hash(unit: Unit, name: str, key: CType | None, value: CType, declared
     if key_size > _SHORT_KEY and not unit.target.have("large_keys"):
         raise FeatureError(
             f"{name}: its keys take {key_size} bytes, of which kernels before 5.11 allow {_SHORT_KEY}",
-            hint="give str() a length, or set max_strlen in config",
+            hint="give str() a length, or set max_strlen in config; give stacks a number of frames",
         )
     unit.variables[name] = Stored(name, key, value, Home.HASH, name)
     unit.maps.append(Map(name, kind, key_size, size, entries))

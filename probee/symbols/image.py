@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..dwarf.file import Dwarf
     from ..dwarf.functions import Inlined
     from ..elf.file import Image as Bytes
+    from ..elf.gopclntab import GoTable
 
 
 class Image:
@@ -49,11 +50,11 @@ class Image:
         `is_return`: it is where a call returns to, so that what is asked for is before it.
         """
         looked = place - is_return
-        found = self.table.find(looked) if self.table is not None else None
-        if found is None and is_return and self.table is not None:
+        found = self._find(looked)
+        if found is None and is_return:
             # Nobody calls what runs after a signal's handler: it is returned to, at its first byte.
             is_return, looked = False, place
-            found = self.table.find(place)
+            found = self._find(place)
         if found is None:
             return (Frame(address, "", 0, module),)
         name, offset = found[0], found[1] + is_return
@@ -65,6 +66,21 @@ class Image:
         except FormatError:
             self.__dict__["_dwarf"] = None  # broken: what the symbols say is still right
             return (Frame(address, name, offset, module),)
+
+    def _find(self, place: int) -> tuple[str, int] | None:
+        """Name of the function around `place`, and the offset in it: by symbols, else by Go's own table."""
+        found = self.table.find(place) if self.table is not None else None
+        if found is None and self._go_table is not None:
+            function = self._go_table.find_around(place)
+            return (function.name, place - function.entry) if function is not None else None
+        return found
+
+    @cached_property
+    def _go_table(self) -> GoTable | None:
+        try:
+            return self.elf.go_table
+        except FormatError:
+            return None
 
     @cached_property
     def _dwarf(self) -> Dwarf | None:

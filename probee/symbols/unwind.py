@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .maps import Mapping
 
 _BLOCK = 1 << BLOCK_SHIFT
+"""Bytes; and the most rows that a program looks ahead of one."""
+
 _BITS = 64
 
 
@@ -58,7 +60,7 @@ class UnwindTables:
         self._blocks = maps[BLOCKS].view().cast("I")
         self._rows, self._rules = maps[ROWS].view().cast("I"), maps[RULES].view().cast("I")
         self._next_block = self._next_row = 0
-        self._stored: dict[Image, _Stored | None] = {}
+        self._stored: dict[Image | bytes, _Stored | None] = {}
         self._keys: dict[int, list[bytes]] = {}
 
     def take_wanted(self) -> list[int]:
@@ -106,9 +108,11 @@ class UnwindTables:
             keys.append(key)
 
     def _store(self, image: Image) -> _Stored | None:
-        if image not in self._stored:
-            self._stored[image] = self._write(image)
-        return self._stored[image]
+        # One file may be mapped under many names, and from many mounts.
+        key = image.elf.build_id or image
+        if key not in self._stored:
+            self._stored[key] = self._write(image)
+        return self._stored[key]
 
     def _write(self, image: Image) -> _Stored | None:
         try:
@@ -121,7 +125,7 @@ class UnwindTables:
         low = starts[0] & ~(_BLOCK - 1)
         count = (starts[-1] - low >> BLOCK_SHIFT) + 1
         first, row = self._next_block, self._next_row
-        if first + count + 1 > MOST_BLOCKS or row + len(starts) > MOST_ROWS or starts[-1] - low >> 32:
+        if first + count + 1 > MOST_BLOCKS or row + len(starts) > MOST_ROWS - _BLOCK or starts[-1] - low >> 32:
             return None
         self._rows[row : row + len(starts)] = memoryview(array("I", [start - low for start in starts]))
         self._rules[row : row + len(starts)] = memoryview(table.rules)
