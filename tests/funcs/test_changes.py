@@ -126,3 +126,18 @@ def test_in_the_kernel() -> None:
     text = 'begin { debugf("probee %s %d %x", comm, 1, 2); print(memcmp(comm, "x", 2) != 0); }'
     values, _ = run_in_kernel(Script(text, target=live_target()).bundle)
     assert values == [True]
+
+
+def test_exit_takes_any_number() -> None:
+    script = Script(f"{AT} {{ if (arg0 == 0) {{ exit(arg1); }} exit(3); }}")
+    layouts = [(event.numbers, len(event.fields)) for event in script.bundle.events]
+    assert layouts == [((), 1), ((3,), 0)]
+    assert script.run(0, registers(0, 42)).events("control") == [("exit", (42,))]
+    # From then on nothing runs.
+    assert script.run(0, registers(1, 42)).events("control") == []
+
+
+def test_printing_a_map_in_a_loop_is_warned_of() -> None:
+    ((marked, message),) = warnings("begin { @[1] = 1; for $i : 1..3 { print(@); print($i); } }")
+    assert marked == "print(@)"
+    assert message.startswith("Due to it's asynchronous nature")
