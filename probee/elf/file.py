@@ -93,8 +93,8 @@ class Segment:
 class Elf:
     """One ELF file. `data` stays the caller's; a memory view that has no `find` of its own is copied.
 
-    `bits` is 32 or 64, `order` is the `struct` prefix "<" or ">", `path` is for messages only. `base` is where
-    `data` begins in a file that holds it, see `archive`.
+    `bits` is 32 or 64, `order` is the `struct` prefix "<" or ">", `path` is for messages only. `base` is
+    where `data` begins in a file that holds it, see `archive`.
     Raises FormatError when the header isn't that of an ELF file.
     """
 

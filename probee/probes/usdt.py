@@ -56,7 +56,8 @@ class _Usdt(Uprobe):
         if pid and len(args) == 1:
             args = ("", *args)
         if not 2 <= len(args) <= 3:
-            raise self.misspelled(point, f"expected usdt:PATH:PROVIDER:NAME, got {point.text!r}")
+            found = len(point.args)
+            raise self.misspelled(point, f"usdt probe type requires 2 or 3 arguments, found {found}")
         if not args[-1]:
             raise self.misspelled(point, "usdt probe must have a target function or wildcard")
         if not args[0] and not pid:

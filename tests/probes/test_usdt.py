@@ -298,14 +298,14 @@ def test_beside_a_uprobe() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("usdt:app { }", "expected usdt:PATH:PROVIDER:NAME, got 'usdt:app'"),
+        ("usdt:app { }", "usdt probe type requires 2 or 3 arguments, found 1"),
         ("usdt:app:: { }", "usdt probe must have a target function or wildcard"),
         ("usdt::one { }", "usdt probe must specify at least path or pid to probe"),
         ("usdt:::one { }", "to target all paths/pids set the path to '*'"),
         ("usdt:/none*:one { }", "no ELF file matches '/none*'"),
         ("usdt:/apps/p*:one { }", "/apps/plain has no USDT probes"),
         ("usdt:*:nope { }", "none of the 5 files that match '*' has a probe nope"),
-        ("usdt:app:a:b:c { }", "expected usdt:PATH:PROVIDER:NAME, got 'usdt:app:a:b:c'"),
+        ("usdt:app:a:b:c { }", "usdt probe type requires 2 or 3 arguments, found 4"),
         ("usdt:nope:one { }", "usdt target file 'nope' does not exist or is not executable"),
         ("usdt:plain:one { }", "/apps/plain has no USDT probes"),
         ("usdt:app:tow { }", "did you mean app:two?"),
