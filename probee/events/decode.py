@@ -167,6 +167,13 @@ def _integer(type: Any, form: Form) -> Item:
     return Item(f"{type.bytes}s", lambda data: int.from_bytes(data, BYTE_ORDER, signed=is_signed))
 
 
+def _float(type: Float, form: Form) -> Item:
+    from .floats import CODES, find_reader
+
+    code = CODES.get(type.size)
+    return Item(code) if code is not None else Item(f"{type.size}s", find_reader(type.size))
+
+
 def _text(form: Form, trailer: bytes) -> Convert:
     def cut(data: bytes) -> bytes:
         end = data.find(0)
@@ -334,7 +341,7 @@ _ITEMS: dict[type, Callable[[Any, Form], Item]] = {
     Ptr: lambda type, form: Item("Q"),
     Username: lambda type, form: Item("I"),
     CgroupPath: lambda type, form: Item("Q"),
-    Float: lambda type, form: Item(f"{type.size}s", lambda _: None),
+    Float: _float,
     Code: lambda type, form: Item("i"),
     Inet: _address,
     MacAddress: _address,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.errors import FormatError, TargetError
-from ..ctype.types import UINT64, Array, Bool, CType, Enum, Float, Int, Ptr, Struct, Void, strip_typedefs
+from ..ctype.types import UINT64, Array, Bool, CType, Enum, Int, Ptr, Struct, Void, strip_typedefs
 from .located import Found, find_trouble, locate
 
 TYPE_CHECKING = False
@@ -26,9 +26,6 @@ def find_reason(traced: Traced, name: str) -> str | None:
 
 
 def _reason(named: Named, traced: Traced) -> str | None:
-    if isinstance(strip_typedefs(named.type), Float):
-        where = find_trouble(named.location, traced.machine)
-        return where or "it is a floating point value, with which programs of probes can't compute"
     return find_trouble(named.location, traced.machine)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..base.bits import align_up
 from ..base.errors import FeatureError
 from ..base.record import record
-from ..ctype.types import Array, Bool, CType, Enum, Int, Struct, Typedef
+from ..ctype.types import Array, Bool, CType, Enum, Float, Int, Struct, Typedef
 from ..ir.types import RING, U64, VALUE, VALUE_OR_NULL, IntType, int_type
 from ..spec.abi import UpdateFlag
 from ..spec.bundle import Field
@@ -78,7 +78,7 @@ def in_memory(type: CType) -> bool:
     return isinstance(type, _IN_MEMORY)
 
 
-_IN_MEMORY = (Str, Tuple, Buffer, Inet, MacAddress, Stack, Usym, Array, Struct)
+_IN_MEMORY = (Float, Str, Tuple, Buffer, Inet, MacAddress, Stack, Usym, Array, Struct)
 
 
 class Emitter:

@@ -104,6 +104,18 @@ def _number(type: CType, context: Context) -> Encode:
     return encode_number
 
 
+def _float(type: Float, context: Context) -> Encode:
+    from math import isfinite
+
+    from ..events.floats import show_float
+
+    def encode(value: float) -> str:
+        text = show_float(value, type.size)
+        return text if isfinite(value) else quote(text.encode())
+
+    return encode
+
+
 def _quoted_text(type: CType, context: Context) -> Encode:
     render = compile_text(type, context)
     return lambda value: quote(render(value))
@@ -142,7 +154,7 @@ def _stats(type: Stats, context: Context) -> Encode:
 
 _ENCODERS: dict[type, Callable[[Any, Context], Encode]] = {
     Void: lambda type, context: lambda _: "null",
-    Float: lambda type, context: lambda _: "null",
+    Float: _float,
     Int: _number,
     Ptr: _number,
     Enum: _number,

@@ -176,13 +176,20 @@ def _stats(type: Stats, context: Context) -> Render:
     return lambda v: b"{ .count = %d, .average = %d, .total = %d }" % (v.count, v.average, v.total)
 
 
+def _float(type: Float, context: Context) -> Render:
+    from ..events.floats import show_float
+
+    size = type.size
+    return lambda value: show_float(value, size).encode()
+
+
 def _number(type: CType, context: Context) -> Render:
     return b"%d".__mod__
 
 
 _RENDERS: dict[type, Callable[[Any, Context], Render]] = {
     Void: lambda type, context: lambda _: b"null",
-    Float: lambda type, context: lambda _: b"null",
+    Float: _float,
     Int: _number,
     Bool: lambda type, context: lambda value: b"true" if value else b"false",
     Ptr: lambda type, context: b"0x%x".__mod__,

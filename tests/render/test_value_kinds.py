@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import struct
+
 import pytest
 
 from builders.scripts import Script, registers
@@ -26,9 +29,13 @@ def test_a_full_array_was_not_cut(memory: bytes) -> None:
     assert _print(body, memory) == "hello hello   hello|(hello, 1)\n"
 
 
-def test_floating_point_is_shown_as_nothing(memory: bytes) -> None:
-    assert _print("print($f);", memory) == "{ .s = hello, .f = null, .d = null, .n = 7 }\n"
-    assert '"f": null, "d": null, "n": 7' in _print("print($f);", memory, json=True)
+def test_floating_point(memory: bytes) -> None:
+    numbers = memory[:8] + struct.pack("=f4xd", 0.1, -2.5) + memory[24:]
+    assert _print("print($f);", numbers) == "{ .s = hello, .f = 0.100000001, .d = -2.5, .n = 7 }\n"
+    assert '"f": 0.100000001, "d": -2.5, "n": 7' in _print("print($f);", numbers, json=True)
+    special = memory[:8] + struct.pack("=f4xd", math.inf, math.nan) + memory[24:]
+    assert _print("print($f.f); print($f.d); @[$f.f] = 1;", special) == "inf\nnan\n"
+    assert '"f": "inf", "d": "nan"' in _print("print($f);", special, json=True)
 
 
 def test_buffers_of_two_lengths_are_one_type() -> None:
