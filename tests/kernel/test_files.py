@@ -22,6 +22,16 @@ def executable(path: Path) -> Path:
     return path
 
 
+def test_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that processes map, each once; of those that end meanwhile nothing."""
+    monkeypatch.setattr(module.os, "listdir", lambda folder: ["self", str(os.getpid()), "999999999"])
+    files = LiveFiles("")
+    found = files.find_running()
+    assert sorted(found) == found
+    assert os.path.realpath("/proc/self/exe") in found
+    assert files.evidence is None
+
+
 def test_a_name_with_a_slash_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = executable(tmp_path / "bin" / "tool")
     monkeypatch.chdir(tmp_path)

@@ -201,6 +201,16 @@ func main() {
 
 @pytest.mark.kernel
 @pytest.mark.needs("go", "uprobe")
+def test_arguments_by_name(tmp_path: Path, probee: Probee) -> None:
+    path = build_go(tmp_path, SOURCE)
+    script = f"uprobe:{path}:main.deep /args.n >= 100/ {{ @[str(args.name)] = max(args.n); }}"
+    done = probee("-c", path, "-e", script, stdin="\n")
+    assert "@[name0]: 100\n" in done.stdout
+    assert "@[name22]: 122\n" in done.stdout
+
+
+@pytest.mark.kernel
+@pytest.mark.needs("go", "uprobe")
 @pytest.mark.parametrize("flags", [(), ("-ldflags=-s -w",)], ids=["symbols", "stripped"])
 def test_real_program(tmp_path: Path, probee: Probee, flags: tuple[str, ...]) -> None:
     """Stacks that are moved while functions run: each call and each return is seen once."""
