@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..base.bits import align_up
 from ..ctype.types import UINT8, Array, CType, Int, Ptr
 from ..ir.types import U64
-from ..spec.values import Inet, MacAddress
-from .emit import Place
+from ..spec.values import Inet, MacAddress, Str
+from .emit import ROOM, Place
 from .func import Arg, CallSite, Func, Param, func
 from .memory import reader_of
 from .text import decode, store_bytes
@@ -99,21 +100,25 @@ class Macaddr(Func):
     params = (Param("mac", "any"),)
 
     def check(self, call: CallSite, to: Checking) -> CType:
-        type = call.args[0].type
-        if isinstance(type, Array):
-            if type.size != _MAC:
-                to.error(f"macaddr() expects {_MAC} bytes ({type} provided)", call.args[0].span)
+        source, type = call.args[0], call.args[0].type
+        if source.text is not None:
+            to.error("macaddr() does not support literal string arguments", source.span)
+        elif isinstance(type, (Array, Str)):
+            if type.size < _MAC:
+                to.error(f"macaddr() argument must be at least {_MAC} bytes in size", source.span)
         elif not isinstance(type, (Int, Ptr)):
             message = f"macaddr() only supports array or pointer arguments ({type} provided)"
-            to.error(message, call.args[0].span)
+            to.error(message, source.span)
         return MacAddress()
 
     def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
         source: Arg = call.args[0]
-        if isinstance(source.type, Array):
-            to.fill(source, Place(place.pointer, place.offset, source.type, place.clean))
-            return
         b = to.b
+        if isinstance(source.type, (Array, Str)):
+            memory = b.slot(align_up(source.type.size + ROOM, 8))
+            to.fill(source, Place(memory, 0, source.type))
+            b.copy(place.pointer, memory, _MAC, place.offset)
+            return
         address = b.ext(to.value(source), U64)
         read = reader_of(source.type, to.provider.space)
         b.call(read, b.offset(place.pointer, place.offset), _MAC, address)

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
             """What the script is compiled for, where that is known."""
 
         def refer(self, kind: str, name: str) -> Struct:
-            """The kernel's `kind` ("struct" or "union") of that name, looked up when somebody looks into it."""
+            """The kernel's `kind` ("struct" or "union") of that name, found when somebody looks into it."""
 
         def error(self, message: str, span: Span, hint: str | None = None) -> None: ...
 

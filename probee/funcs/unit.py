@@ -54,8 +54,10 @@ _SHORT_STACK = 60
 
 def default_options(target: Target) -> Options:
     """What holds for `target` when nothing is said."""
-    return Options() if target.have("large_keys") else Options(
-        max_strlen=_SHORT_STRLEN, stack_limit=_SHORT_STACK
+    return (
+        Options()
+        if target.have("large_keys")
+        else Options(max_strlen=_SHORT_STRLEN, stack_limit=_SHORT_STACK)
     )
 
 
@@ -87,8 +89,8 @@ class Unit:
         return self.counters[key].offset
 
     def failure(self, helper: str, span: Span) -> int:
-        """The offset in the globals of a counter of calls of `helper` at one place that failed; what the last of
-        them gave is 8 bytes after."""
+        """The offset in the globals of a counter of calls of `helper` at one place that failed; what the last
+        of them gave is 8 bytes after."""
         key = ("helper", f"{span.start}", helper)
         if key not in self.counters:
             self.counters[key] = Counter("helper", self.globals.take(16), "", helper, span)

@@ -72,7 +72,6 @@ def test_return_values() -> None:
         ("str(arg2)", ""),
         ('str("abc")', "abc"),
         ("str(str(arg0))", "some text"),
-        ("(string[4])str(arg0)", "some.."),
         ('arg1 > 1 ? str(arg0) : "none"', "some text"),
     ],
 )
