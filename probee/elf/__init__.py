@@ -15,6 +15,7 @@ Chapters of the System V gABI, one file each; callers open and map files themsel
     gopclntab   Go's own table of functions, which stripping leaves alone
     gobuildinfo which Go made a program
     eh_frame    where functions begin and end when no symbol tells
+    cfi         all of it as rows of rules by which stacks are unwound; unwind: what such a rule says
     archive     files inside of zip archives
     ldcache     /etc/ld.so.cache: library name → path
 """
