@@ -120,7 +120,7 @@ def find_crowd(function: Function) -> list[Value]:
 
 
 def _sum_blocks(function: Function, bit: dict[Value, int]) -> tuple[dict[Block, int], dict[Block, int]]:
-    """What each block reads before it writes, and what it writes; a phi reads at the ends of the ways to it."""
+    """What each block reads before it writes, and what it writes; a phi reads at the ends of ways to it."""
     uses: dict[Block, int] = {}
     defs: dict[Block, int] = {}
     for block in function.blocks:

@@ -69,7 +69,7 @@ def _can_move(value: Value) -> bool:
 
 
 def _find_bound(function: Function) -> set[Value]:
-    """Numbers that pointers are moved by, or that say how much a helper may touch, and what they come from."""
+    """Numbers that pointers move by, or that say how much a helper may touch, and what they come from."""
     values = [value for block in function.blocks for value in block.values]
     seeds = [v.args[1] for v in values if v.op == "padd" or (v.op == "call" and len(v.args) > 1)]
     return _find_origins(seeds)
