@@ -42,7 +42,7 @@ def c_definition(p: Tokens) -> tree.CDefinition:
     while p.kind == "name" and p.word == "__attribute__":
         p.advance()
         if p.kind != "(" or p.text[p.end : p.end + 1] != "(":
-            raise p.unexpected("`((` after `__attribute__`")
+            raise p.error("__attribute__ syntax error, expected '(('")
         _parentheses(p)
         stop = p.last
     p.accept(";")

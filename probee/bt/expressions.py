@@ -101,7 +101,7 @@ def unary(p: Tokens) -> tree.Expr:
         if op == "comptime":
             operand = tree.Comptime(p.span(start), operand)
         elif op in ("++", "--"):
-            _check_counter(p, op, operand)
+            _check_counter(p, operand, operand.span)
             operand = tree.Increment(p.span(start), op, True, operand)
         else:
             operand = tree.Unary(p.span(start), op, operand)
@@ -113,15 +113,15 @@ def _addressed(p: Tokens) -> tree.Expr:
     if p.kind == "variable":
         return variable(p)
     if p.kind != "map":
-        raise p.unexpected("a variable or a map after `&`")
+        raise p.error("address-of operator (&) can only be used on a map or variable")
     name = p.word
     p.advance()
     return tree.MapAccess(p.span(p.last - len(name)), name)
 
 
-def _check_counter(p: Tokens, op: str, operand: tree.Expr) -> None:
+def _check_counter(p: Tokens, operand: tree.Expr, marked: Span) -> None:
     if not isinstance(operand, tree.Variable | tree.MapAccess):
-        raise p.error(f"`{op}` needs a variable or a map", operand.span)
+        raise p.error("increment/decrement requires a variable or map", marked)
 
 
 def postfix(p: Tokens) -> tree.Expr:
@@ -167,7 +167,7 @@ def _index(p: Tokens, operand: tree.Expr, start: int) -> tree.Expr:
 
 def _count(p: Tokens, operand: tree.Expr, start: int) -> tree.Expr:
     op = p.kind
-    _check_counter(p, op, operand)
+    _check_counter(p, operand, p.here())
     p.advance()
     return tree.Increment(p.span(start), op, False, operand)
 
@@ -228,7 +228,7 @@ def parameter(p: Tokens) -> tree.Expr:
     """parameter = "$" number | "$#" """
     digits = p.word[1:]
     if digits != "#" and not 1 <= int(digits[:20]) < 1 << 63:
-        raise p.error(f"parameters count from $1, got `${digits}`")
+        raise p.error(f"param ${digits} is out of integer range [1, {(1 << 63) - 1}]")
     result = tree.Positional(p.here(), 0 if digits == "#" else int(digits))
     p.advance()
     return result
@@ -313,11 +313,12 @@ def record(p: Tokens, start: int) -> tree.Expr:
     while True:
         here = p.here()
         name = p.expect_word("a field's name")
-        if name in names:
-            raise p.error(f"the record has a field `{name}` already", here)
         p.expect("=", "and the field's value")
-        names.append(name)
         items.append(expression(p))
+        if name in names:
+            message = f"Named argument list already contains name: {name}"
+            raise p.error(message, p.span(here.start))
+        names.append(name)
         if not p.accept(","):
             break
     p.expect(")", "to close the record")

@@ -66,6 +66,26 @@ _WORDS = {"and": "&&", "or": "||", "not": "!", "elif": "else if", "elsif": "else
 _QUOTES = "'`‘’“”"
 
 
+_TERMS = {
+    "an expression": "expression",
+    "a setting's name": "config key",
+    "a variable after `for`": "variable in for loop",
+    "a string after `import`": "string after 'import'",
+    "the greatest number of entries": "positive integer for map declaration max entries",
+    "`/` to close the predicate": "'/' to close predicate",
+    "`;` after `import`": "';' after import",
+}
+"""What is expected → how bpftrace says that, where it says it otherwise."""
+
+
+def _term(expected: str) -> str:
+    if expected in _TERMS:
+        return _TERMS[expected]
+    if expected.startswith("a field's name"):
+        return "identifier"
+    return f"'{expected[1 : expected.index('`', 1)]}'" if expected[0] == "`" else expected
+
+
 class Tokens:
     """The token at hand of `source` and a way forward. `params` are `$1` … for attach points.
 
@@ -167,10 +187,11 @@ class Tokens:
 
     def error(self, message: str, span: Span | None = None, hint: str | None = None) -> SourceError:
         """An error at `span`, the token at hand if not given, for the caller to raise."""
-        return SourceError([Diagnostic("ERROR", message, span or self.here(), hint)])
+        return SourceError([Diagnostic("ERROR", f"syntax: {message}", span or self.here(), hint)])
 
     def unexpected(self, expected: str, hint: str | None = None) -> SourceError:
-        """An error at the token at hand, for the caller to raise: `expected`, got that token."""
+        """An error at the token at hand, for the caller to raise: `expected`, got that token. It is told in
+        bpftrace's words, and in ours as a hint."""
         if self.kind == "bad":
             return self._bad_token()
         if self.kind == "end":
@@ -178,8 +199,11 @@ class Tokens:
                 line, column = self.source.position(self.opened[-1])
                 hint = f"the `{{` of line {line}, column {column} is not closed"
             after = Span(self.source, self.last, self.last)
-            return self.error(f"expected {expected}, got the end of the script", after, hint)
-        return self.error(f"expected {expected}, got {self._describe()}", hint=self._likely_mend() or hint)
+            got = "the end of the script"
+        else:
+            after, got, hint = self.here(), self._describe(), self._likely_mend() or hint
+        ours = f"expected {expected}, got {got}" + (f": {hint}" if hint else "")
+        return self.error(f"expected {_term(expected)}", after, ours)
 
     def _literal_error(self, wrong: LiteralError) -> SourceError:
         span = Span(self.source, self.start + wrong.start, self.start + wrong.end)
@@ -208,7 +232,7 @@ class Tokens:
         if character == "/":
             return self.error("this comment has no end", to_line_end, "expected `*/`")
         if character == "$":
-            return self.error("expected a name after `$`")
+            return self.error("expected identifier after '$'")
         shown = f"`{character}`" if character.isprintable() else f"U+{ord(character):04X}"
         hint = 'strings stand in double quotes: "…"' if character in _QUOTES else None
         return self.error(f"unknown character {shown}", hint=hint)

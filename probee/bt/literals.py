@@ -53,8 +53,7 @@ def parse_integer(text: str) -> tuple[int, bool]:
         raise _bad_suffix(text, len(text) - len(suffix))
     greatest, factor, unsigned = known
     if number > greatest // factor:
-        room = "64 bits" if greatest == _U64 else f"its suffix `{suffix}`: the greatest is {greatest}"
-        raise LiteralError(f"`{text}` does not fit in {room}", 0, len(text))
+        raise LiteralError(f"overflow error, maximum value is {greatest}: {text}", 0, len(text))
     return number * factor, unsigned
 
 
@@ -69,7 +68,7 @@ def _split(text: str) -> tuple[int, str]:
     if base == 10 and rest[:1] in ("e", "E") and rest[1:2].isdecimal():
         after = rest[1:].lstrip(_DIGITS[10])
         exponent = _strip(text, len(text) - len(rest) + 1, len(text) - len(after))
-        return _scaled(digits, exponent), after
+        return _scaled(text, digits, exponent), after
     return int(digits[:70], base), rest
 
 
@@ -79,14 +78,14 @@ def _strip(text: str, start: int, end: int) -> str:
     if not digits:
         raise LiteralError(f"expected digits after `{text[:start]}`", 0, len(text))
     if text[end - 1] == "_":
-        raise LiteralError("`_` stands between digits, not after them", end - 1, end)
+        raise LiteralError("trailing underscore in integer literal", end - 1, end)
     return digits
 
 
-def _scaled(digits: str, exponent: str) -> int:
+def _scaled(text: str, digits: str, exponent: str) -> int:
     if len(digits) > 1 or digits == "0":
         raise LiteralError(
-            f"expected one digit from 1 to 9 before the exponent, got {digits}", 0, len(digits)
+            f"coefficient part of scientific literal must be 1-9: {text}", 0, len(text)
         )
     return int(digits) * int(10 ** min(int(exponent[:9]), 20))
 
@@ -133,5 +132,6 @@ def _escape(text: str, start: int) -> tuple[bytes, int]:
         hint = r"escapes are \n \t \r \" \\ \NNN (octal) and \xHH; a backslash itself is \\"
         raise LiteralError(f"unknown escape `{text[start : start + 2]}`", start, start + 2, hint)
     if int(digits, base) > 255:
-        raise LiteralError(f"`{text[start:end]}` does not fit in a byte: the greatest is `\\377`", start, end)
+        message = f"{'hex' if base == 16 else 'octal'} escape sequence out of range '{text[start:end]}'"
+        raise LiteralError(message, start, end, "the greatest is `\\377`")
     return bytes((int(digits, base),)), end

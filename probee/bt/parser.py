@@ -75,7 +75,7 @@ def script(p: Tokens, parts: _Parts) -> None:
 
             if parts.has_head or parts.has_body:
                 hint = "it stands at the head of a script, before config and probes"
-                raise p.error("C text is too late here", hint=hint)
+                raise p.error("C definitions must appear before probes and functions", hint=hint)
             parts.c_definitions.append(c_definition(p))
         elif p.kind == ";" and parts.probes:
             p.advance()
@@ -89,7 +89,7 @@ def script(p: Tokens, parts: _Parts) -> None:
 def config(p: Tokens, parts: _Parts) -> None:
     """config = "config" "=" "{" [setting {";" setting} [";"]] "}" """
     if parts.has_body:
-        raise p.error("config must come before probes and functions")
+        raise p.error("config must appear before probes and functions")
     if parts.config is not None:
         raise p.error("there is a config block already", hint="put all settings in one block")
     p.advance()
@@ -126,7 +126,7 @@ def setting(p: Tokens) -> tree.Setting:
 def root_import(p: Tokens, parts: _Parts) -> None:
     """root_import = import"""
     if parts.has_body:
-        raise p.error("imports must come before probes and functions")
+        raise p.error("root imports must appear before probes and functions")
     parts.imports.append(import_(p))
 
 
@@ -145,8 +145,8 @@ def map_decl(p: Tokens, parts: _Parts) -> None:
         raise p.unexpected("the greatest number of entries")
     max_entries = expression(p)
     p.expect(")", "after the greatest number of entries")
-    p.accept(";")
     span = p.span(start)
+    p.accept(";")
     parts.maps.append(tree.MapDecl(span, name, kind, max_entries))
 
 

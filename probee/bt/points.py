@@ -51,6 +51,7 @@ def resolve_points(
             point = Point(written.provider, written.args, written.text, written.span, unsafe)
             try:
                 provider = _find_provider(point)
+                _check_arguments(point, provider)
                 sites = _choose(provider.expand(point, target, pid), wanted)
                 if _names_args(probe):
                     sites = tuple([_with_args(site, provider, point) for site in sites])
@@ -178,6 +179,31 @@ def _names_args(probe: tree.Probe) -> bool:
 def _same_record(one: Struct | None, other: Struct | None) -> bool:
     """Whether two records have the same fields at the same places, whatever they are called."""
     return one is other or (one is not None and other is not None and one.members == other.members)
+
+
+def _check_arguments(point: Point, provider: Provider) -> None:
+    """Count the parts of an attach point; those of a place in a source file count otherwise."""
+    least, most, words = _ARGUMENTS.get(provider.name, (0, 99, ""))
+    if not least <= len(point.args) <= most and "@" not in point.args:
+        message = f"{provider.name} probe type requires {words} arguments, found {len(point.args)}"
+        raise _wrong(point, message, f"usage: {provider.usage}")
+
+
+_ARGUMENTS = {
+    "begin": (0, 0, "0"),
+    "end": (0, 0, "0"),
+    "bench": (1, 1, "1"),
+    "test": (1, 1, "1"),
+    "tracepoint": (2, 2, "2"),
+    "rawtracepoint": (1, 2, "2 or 1"),
+    "profile": (1, 2, "1 or 2"),
+    "interval": (1, 2, "1 or 2"),
+    "kprobe": (1, 2, "1 or 2"),
+    "kretprobe": (1, 2, "1 or 2"),
+    "uprobe": (2, 3, "2 or 3"),
+    "uretprobe": (2, 3, "2 or 3"),
+}
+"""How many parts the attach points of a kind have, and how messages say that."""
 
 
 def _find_provider(point: Point) -> Provider:

@@ -88,7 +88,7 @@ def assignment(p: Tokens, start: int, target: tree.Expr) -> tree.Stmt:
     op = p.kind
     discard = isinstance(target, tree.Identifier) and target.name == "_" and op == "="
     if not discard and not isinstance(target, tree.Variable | tree.MapAccess):
-        raise _no_target(p, target)
+        raise _no_target(p, start, target)
     p.advance()
     value = expression(p)
     span = p.span(start)
@@ -98,13 +98,24 @@ def assignment(p: Tokens, start: int, target: tree.Expr) -> tree.Stmt:
     return tree.Assign(span, target, op, value)
 
 
-def _no_target(p: Tokens, target: tree.Expr) -> Exception:
+def _no_target(p: Tokens, start: int, target: tree.Expr) -> Exception:
+    """The error for an assignment to what is no variable. `p` is at the operator."""
     hint = "`==` compares, `=` assigns" if p.kind == "=" else None
     if isinstance(target, tree.TupleAccess | tree.FieldAccess):
+        if isinstance(target.operand, tree.Variable | tree.MapAccess):
+            p.advance()
+            expression(p)
+            p.accept(";")
+            message = (
+                "Tuples and records are immutable once created. Consider creating a new value and assigning it "
+                "instead."
+            )
+            return p.error(message, p.span(start))
         hint = "fields of tuples, records and structs can't be changed: assign a new value"
     elif isinstance(target, tree.Identifier):
         hint = f"variables begin with `$` and maps with `@`: `${target.name}`, `@{target.name}`"
-    return p.error("only a variable or a map can be assigned to", target.span, hint)
+    why = "only a variable or a map can be assigned to"
+    return p.error("expected ';'", hint=f"{why}: {hint}" if hint else why)
 
 
 def end(p: Tokens) -> None:

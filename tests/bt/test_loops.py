@@ -120,7 +120,7 @@ def test_may_goto_ends_loops() -> None:
         ("unroll(0) { }", "unroll(0) { }", "unroll minimum value is 1"),
         ("unroll(101) { }", "unroll(101) { }", "unroll maximum value is 100"),
         ("unroll(pid) { @x = 1; }", "unroll(pid) { @x = 1; }", "invalid unroll value"),
-        ('while ((1, "a")) { }', '(1, "a")', "expected a condition, got a tuple"),
+        ('while ((1, "a")) { }', '(1, "a")', "syntax: expected a condition, got a tuple"),
     ],
 )
 def test_errors(body: str, marked: str, message: str) -> None:

@@ -89,7 +89,7 @@ def test_each_pair_of_operators(first: str, second: str) -> None:
 )
 def test_grouping(text: str, expected: str | None) -> None:
     if expected is None:
-        with pytest.raises(Exception, match="needs a variable or a map"):
+        with pytest.raises(Exception, match="requires a variable or map"):
             expression(text)
     else:
         assert compact(expression(text)) == expected
