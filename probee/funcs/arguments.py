@@ -9,7 +9,8 @@ from .located import Found, find_trouble, locate
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..base.source import Span
-    from ..probes.traced import Named, Traced
+    from ..probes.traced import Traced
+    from ..probes.variables import Named
     from .emit import Emitter, Place
     from .func import Checking
 

@@ -8,48 +8,14 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from ..base.bits import align_up
 from ..base.errors import TargetError
-from ..base.record import record, replace
-from ..ctype.types import CType, Member, Ptr, Struct, Typedef
-from ..dwarf.expr import (
-    OPTIMISED_OUT,
-    Cfa,
-    Computed,
-    Const,
-    Deref,
-    Entry,
-    Expr,
-    InMemory,
-    Location,
-    Op,
-    Piece,
-    Pieces,
-    Register,
-    ThreadLocal,
-    Unsupported,
-    make_op,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from ..dwarf.file import Dwarf
-    from ..dwarf.functions import Function, Parameter, Variable
+    from ..ctype.types import CType, Struct
+    from ..dwarf.functions import Function
     from .binary import Binary
-
-_BITS = 64
-_NOT_STORED = "its place in the function's frame, which is not made yet here"
-
-
-@record
-class Named:
-    """A variable by its name: its type, and where it is at the place that is traced."""
-
-    name: str
-    type: CType
-    location: Location
+    from .variables import Named
 
 
 class Traced:
@@ -92,177 +58,44 @@ class Traced:
         """Whether there is debug information of the place."""
         from ..dwarf.search import find_function_at
 
-        dwarf = self._dwarf
+        dwarf = self._binary.dwarf
         return dwarf is not None and find_function_at(dwarf, self.address) is not None
-
-    @property
-    def is_entered(self) -> bool:
-        """Whether the function has just been entered here: none of its instructions has run."""
-        return self.function.entry == self.address
 
     @cached_property
     def variables(self) -> dict[str, Named]:
         """Parameters, at places inside of a function also its variables, by their names."""
-        found: dict[str, Named] = {}
-        listed = self._iter_arguments() if self.is_entered else self._iter_visible()
-        for name, variable, location in listed:
-            if name not in found:
-                found[name] = Named(name, _in_user_space(variable.type), self._settle(location))
-        return found
+        from .variables import find_variables
+
+        return find_variables(self.function, self._binary.elf, self.address)
 
     @cached_property
     def context(self) -> Struct:
         """All of `variables` as one record."""
-        members, at = [], 0
-        for variable in self.variables.values():
-            at = align_up(at, min(variable.type.align, 8))
-            members.append(Member(variable.name, variable.type, 8 * at))
-            at += variable.type.size
-        return Struct("args", align_up(at, 8), tuple(members))
+        from .variables import make_record
+
+        return make_record(self.variables)
 
     @cached_property
     def returned(self) -> Named:
         """What the function returns, and where that is right after it has returned."""
-        from ..dwarf.convention import find_result
+        from .variables import find_returned
 
-        function = self.function
-        return Named("retval", _in_user_space(function.returns), find_result(function, self.machine))
+        return find_returned(self.function, self.machine)
 
     def find_type(self, kind: str, name: str) -> CType | None:
         """The "struct", "union" or "enum" of that name, with kind "typedef" any type called so; or None."""
-        dwarf = self._dwarf
+        dwarf = self._binary.dwarf
         if dwarf is None:
             return None
         from ..dwarf.search import find_type
 
-        return find_type(dwarf, kind, name, self._near)
+        return find_type(dwarf, kind, name, self.address)
 
     def find_enumerator(self, name: str) -> tuple[CType, int] | None:
         """The enum that has a constant called `name`, and its value; or None."""
-        dwarf = self._dwarf
+        dwarf = self._binary.dwarf
         if dwarf is None:
             return None
         from ..dwarf.search import find_enumerator
 
-        return find_enumerator(dwarf, name, self._near)
-
-    @cached_property
-    def _dwarf(self) -> Dwarf | None:
-        return self._binary.dwarf
-
-    @cached_property
-    def _near(self) -> int:
-        """An address in the unit whose types are meant before those of others."""
-        return self.address
-
-    # Where variables are
-
-    def _iter_arguments(self) -> Iterator[tuple[str, Variable, Location]]:
-        from ..dwarf.convention import find_arguments
-
-        function = self.function
-        passed = find_arguments(function, self.machine)
-        for number, (parameter, place) in enumerate(zip(function.parameters, passed, strict=True)):
-            location = parameter.location_at_entry(self.address)
-            if location == OPTIMISED_OUT and _is_found_later(parameter, place):
-                location = None
-            name = parameter.name or f"arg{number}"
-            yield name, parameter, place if location is None else location
-
-    def _iter_visible(self) -> Iterator[tuple[str, Variable, Location]]:
-        """The innermost first: what a block declares hides what those around it do."""
-        from ..dwarf.functions import find_inlined
-
-        function, address = self.function, self.address
-        for code in [*reversed(find_inlined(function, address)), function]:
-            for variable in code.variables_at(address):
-                location = variable.location(address)
-                if variable.name:
-                    yield variable.name, variable, self._if_stored(variable, location)
-
-    def _if_stored(self, variable: Variable, location: Location) -> Location:
-        body = self.function.body
-        is_early = body is not None and self.function.entry is not None and self.address < body
-        if is_early and isinstance(location, InMemory) and variable.location_ranges() is None:
-            return Unsupported(_NOT_STORED)
-        return location
-
-    def _settle(self, location: Location) -> Location:
-        """`location` without the CFA, and at the function's entry without values from there."""
-        try:
-            return _rewrite_location(location, self._rewrite)
-        except _Unknown as unknown:
-            return Unsupported(str(unknown))
-
-    def _rewrite(self, value: Expr) -> Expr:
-        if isinstance(value, Cfa):
-            return self._cfa
-        if isinstance(value, Entry):
-            if not self.is_entered:
-                raise _Unknown("computed of a value at the function's entry, which is not kept")
-            return value.of
-        return value
-
-    @cached_property
-    def _cfa(self) -> Expr:
-        from ..arch import find_by_elf_machine
-        from ..dwarf.cfa import find_cfa
-        from ..dwarf.registers import register_numbers
-
-        if self.is_entered:
-            arch = find_by_elf_machine(self.machine)
-            stack = Register(register_numbers(self.machine)[arch.stack_pointer])
-            return make_op("plus", stack, Const(arch.stack_argument), bits=_BITS)
-        found = find_cfa(self._binary.elf, self.address)
-        if found is None:
-            raise _Unknown("in the function's frame, of which no frame table tells where it is")
-        return found
-
-
-def _is_found_later(parameter: Parameter, place: Location) -> bool:
-    """Whether the first place that is told of an argument, after the function's first instructions, is the
-    one where callers put it: GCC tells so late where structs in two registers are."""
-    if parameter.moved:
-        return False
-    starts = [low for low, high in parameter.location_ranges() or () if low < high]
-    return bool(starts) and parameter.location(min(starts)) == place
-
-
-class _Unknown(Exception):
-    """Why a location can't be told; the reason is the argument."""
-
-
-def _in_user_space(type: CType) -> CType:
-    """`type`, if it is a pointer with where it points: into the traced process."""
-    if isinstance(type, Ptr):
-        return replace(type, space="user")
-    if isinstance(type, Typedef):
-        to = _in_user_space(type.to)
-        return type if to is type.to else replace(type, to=to)
-    return type
-
-
-def _rewrite_location(location: Location, rewrite: Callable[[Expr], Expr]) -> Location:
-    if isinstance(location, InMemory):
-        return InMemory(_rewrite_expr(location.address, rewrite))
-    if isinstance(location, Computed):
-        return Computed(_rewrite_expr(location.value, rewrite))
-    if isinstance(location, ThreadLocal):
-        return Unsupported("in the thread's own block of variables")
-    if isinstance(location, Pieces):
-        pieces = [
-            Piece(_rewrite_location(p.location, rewrite), p.bits, p.offset_bits) for p in location.pieces
-        ]
-        if any(piece.location == OPTIMISED_OUT for piece in pieces):
-            return Unsupported("partly optimised out")
-        return Pieces(tuple(pieces))
-    return location
-
-
-def _rewrite_expr(value: Expr, rewrite: Callable[[Expr], Expr]) -> Expr:
-    value = rewrite(value)
-    if isinstance(value, Deref):
-        return Deref(_rewrite_expr(value.address, rewrite), value.bytes)
-    if isinstance(value, Op):
-        return make_op(value.op, *[_rewrite_expr(o, rewrite) for o in value.operands], bits=_BITS)
-    return value
+        return find_enumerator(dwarf, name, self.address)
