@@ -35,8 +35,8 @@ class ProbeeError(Exception):
 
     def render(self) -> str:
         """The message as printed on stderr, without a newline at the end."""
-        text = f"ERROR: {self.message}"
-        return f"{text}\nHINT: {self.hint}" if self.hint else text
+        lines = [f"ERROR: {self.message}"] if self.message else []
+        return "\n".join([*lines, *([f"HINT: {self.hint}"] if self.hint else [])])
 
 
 class UsageError(ProbeeError):

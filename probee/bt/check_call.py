@@ -155,6 +155,8 @@ def _argument(
         return _local(c, found, param, node)
     if param.kind == "key":
         return _key(c, found, node, before)
+    if param.kind == "text" and isinstance(node, (tree.Call, tree.FieldAccess)):
+        c.type_of(node)  # finds out if its text is known
     text, number = text_of(c, node), number_of(c, node)
     if param.kind == "text":
         if text is None:

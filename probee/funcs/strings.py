@@ -57,6 +57,9 @@ class StrFunc(Func):
             return to.max_strlen
         return length + 1
 
+    def known(self, call: CallSite, to: Checking) -> bytes | None:
+        return self.constant(call)
+
     def constant(self, call: CallSite) -> bytes | None:
         return None if call.args[0].text is None else _constant(call)
 

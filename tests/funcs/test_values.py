@@ -130,3 +130,12 @@ def test_comparing_with_names_and_maps() -> None:
 def test_text_longer_than_a_constant_is_not_equal_to_it() -> None:
     script = Script('begin { print(comm == "a name that is longer than any"); }')
     assert script.run().values() == [False]
+
+
+def test_str_of_a_constant_is_a_constant() -> None:
+    script = Script(
+        'begin { printf(str("x%d\\n"), 4); time(str($1)); $s = str("abc", 2); print(($s, sizeof($s))); }',
+        "%Y",
+    )
+    assert [event.format for event in script.bundle.events][:2] == ["x%d\n", "%Y"]
+    assert script.run().values() == [4, ("ab", 3)]
