@@ -110,11 +110,11 @@ class Run:
                 _Watched(self._machine, self._options.pid, self._command) as ended,
             ):
                 session.set_facts(time.clock_gettime_ns(time.CLOCK_BOOTTIME), self._pid, self._command.pid)
-                if session.bundle.numbered:
-                    self._symbols().follow(self._pid, session.unwind_maps)
-                    for fd in self._symbols().fds:
-                        self._machine.watch(fd)
+                if session.unwind_maps:
+                    self._follow()
                 count = session.attach()
+                if session.bundle.numbered and not session.unwind_maps:
+                    self._follow()  # programs don't need it, so that they need not wait for it
                 self._tell_skipped()
                 if not self._options.quiet:
                     self._output.attached(count)
@@ -144,6 +144,13 @@ class Run:
             for message, _, error in self._session.skipped:
                 self._output.warning(error.message)
                 self._output.warning(message)
+
+    def _follow(self) -> None:
+        """Hear from now on of what is mapped by processes whose stacks are taken."""
+        symbols = self._symbols()
+        symbols.follow(self._pid, self._session.unwind_maps)
+        for fd in symbols.fds:
+            self._machine.watch(fd)
 
     def _loop(self, ended: _Watched, signals: _Signals) -> None:
         session = self._session

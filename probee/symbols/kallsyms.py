@@ -54,7 +54,7 @@ class Kallsyms:
         if index == len(self._lines) - 1 and address - start >= _LAST_SIZE:
             return None
         first = bisect_left(self._lines, digits)
-        return _parse_line(min(self._lines[first : index + 1], key=_rank)), address - start
+        return _parse_line(min(self._lines[first : index + 1], key=_plainness)), address - start
 
 
 def _check_lines(lines: list[bytes], path: str) -> None:
@@ -65,8 +65,10 @@ def _check_lines(lines: list[bytes], path: str) -> None:
         at += len(line) + 1
 
 
-def _rank(line: bytes) -> int:
-    return _TYPE_ORDER.get(line[_DIGITS + 1], len(_TYPE_ORDER))
+def _plainness(line: bytes) -> tuple[int, int, bytes]:
+    """Of several names the first is shown: by type, then that with the fewest leading underscores."""
+    name = line[_DIGITS + 3 :]
+    return _TYPE_ORDER.get(line[_DIGITS + 1], len(_TYPE_ORDER)), len(name) - len(name.lstrip(b"_")), name
 
 
 def _parse_line(line: bytes) -> KernelSymbol:

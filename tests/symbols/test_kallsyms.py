@@ -85,3 +85,13 @@ def test_this_kernel() -> None:
     found = symbols.find(int(line.split()[0], 16) + 1)
     assert found is not None
     assert (found[0].type, found[1]) == ("T", 1)
+
+
+def test_of_names_of_one_address_the_plainest_is_shown() -> None:
+    symbols = Kallsyms(
+        b"ffffffff81000000 T __x64_sys_read\nffffffff81000000 T _read\nffffffff81000000 T read\n"
+        b"ffffffff81000000 t a\nffffffff81000000 W b\n"
+    )
+    found = symbols.find(0xFFFFFFFF81000004)
+    assert found is not None
+    assert (found[0].name, found[1]) == ("read", 4)
