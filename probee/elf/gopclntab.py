@@ -7,6 +7,7 @@ it is in the program's byte order; offsets are from where their header field say
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from functools import cached_property
 
 from ..base.record import record
@@ -110,14 +111,24 @@ class GoTable:
 
     def find_around(self, address: int) -> GoFunction | None:
         """The function with code at virtual `address`, or None."""
-        from bisect import bisect_right
+        index = self._index_around(address)
+        if index < 0:
+            return None
+        name, entry = self._name(self._name_offsets[index]), self._text + self._entries[index]
+        return GoFunction(name, entry, self._size(index), self._is_assembly(index))
 
+    def find_name(self, address: int) -> tuple[str, int] | None:
+        """Name of the function with code at virtual `address`, and the offset in it in bytes; or None."""
+        index = self._index_around(address)
+        if index < 0:
+            return None
+        return self._name(self._name_offsets[index]), address - self._text - self._entries[index]
+
+    def _index_around(self, address: int) -> int:
+        """Number of the function with code at virtual `address`, -1 for none."""
         entries, past = self._entries, address - self._text
         index = bisect_right(entries, past, 0, self._count) - 1
-        if index < 0 or past >= entries[index + 1]:
-            return None
-        name, entry = self._name(self._name_offsets[index]), self._text + entries[index]
-        return GoFunction(name, entry, self._size(index), self._is_assembly(index))
+        return index if index >= 0 and past < entries[index + 1] else -1
 
     def iter_functions(
         self, matches: Callable[[str], object] | None = None, seen: set[int] | None = None

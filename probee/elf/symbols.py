@@ -89,7 +89,7 @@ class SymbolTable:
         at = self._start + index * self.entry_size
         row = self._sym.unpack(self.elf.data[at : at + self.entry_size])
         info, shndx, value, size = [row[i] for i in _POSITIONS[self.elf.bits]]
-        return self._symbol(index, self._name(row[0]), info, shndx, value, size)
+        return self._symbol(index, self.read_name(row[0]), info, shndx, value, size)
 
     def find(self, name: str) -> list[Symbol]:
         """All symbols called `name`, of any version, in table order.
@@ -239,7 +239,8 @@ class SymbolTable:
                 return self.elf.contents(section)
         return b""
 
-    def _name(self, offset: int) -> str:
+    def read_name(self, offset: int) -> str:
+        """The name at `offset` of the table's strings, as it is written there."""
         start = self._strings_start + offset
         end = self.elf.data.find(b"\0", start, min(start + _LONGEST_NAME, self._strings_end))
         if start >= self._strings_end or end < 0:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 # struct layout of a row, and where st_info, st_shndx, st_value and st_size stand in it; st_name is first.
 _ROWS = {32: ("IIIBBH", (3, 5, 1, 2)), 64: ("IBBHQQ", (1, 3, 4, 5))}
-_LONGEST_NAME = 1 << 16
 _MOST_NAMES = 256
 
 # As a linker would choose, and labels of hand-written assembly last.
@@ -60,8 +59,7 @@ class FunctionTable:
         """
         index = self._intervals.innermost(address)
         if index < 0:
-            found = self._go.find_around(address) if self._go is not None else None
-            return (found.name, address - found.entry) if found is not None else None
+            return self._go.find_name(address) if self._go is not None else None
         start, rank, _, _, _ = self._rows[index]
         if rank == _LABEL:
             return self._find_around_labels(address)
@@ -82,7 +80,12 @@ class FunctionTable:
     def _read_name(self, index: int) -> str:
         """The plainest name of all rows that begin where row `index` does, of the best rank there."""
         rows, first = self._rows, index
-        start = rows[index][0]
+        start, _, _, table, offset = rows[index]
+        if (not index or rows[index - 1][0] != start) and not any(
+            r[0] == start for r in rows[index + 1 : index + 2]
+        ):
+            self._names[index] = _read_name(self._tables[table], offset)
+            return self._names[index]
         while first and rows[first - 1][0] == start:
             first -= 1
         names = []
@@ -124,11 +127,5 @@ def _find_ends(elf: Elf, rows: list[tuple[int, int, int, int, int]], starts: lis
 
 
 def _read_name(table: SymbolTable, offset: int) -> str:
-    elf = table.elf
-    strings = elf.sections[table.section.link]
-    start, end = elf.bounds(strings)
-    nul = elf.data.find(b"\0", start + offset, min(start + offset + _LONGEST_NAME, end))
-    if nul < 0:
-        raise elf.error("expected a name that ends in NUL", section=strings.name, at=offset)
-    name = elf.data[start + offset : nul].decode("utf-8", "surrogateescape")
-    return name.partition("@")[0] or name
+    name = table.read_name(offset)
+    return (name.partition("@")[0] or name) if "@" in name else name
