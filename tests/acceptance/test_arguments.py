@@ -264,7 +264,7 @@ def test_classes(probee: Probee, cxx: Path) -> None:
 @pytest.mark.needs("cxx", "libstdcxx")
 def test_demangled_names(probee: Probee, cxx: Path) -> None:
     probes = (
-        f"uprobe:{cxx}:cpp:ns::same {{ @same = count(); }}",
+        f'uprobe:{cxx}:cpp:"ns::same" {{ @same = count(); }}',
         f'uprobe:{cxx}:cpp:"ns::over" {{ @over = count(); }}',
         f'uprobe:{cxx}:cpp:"ns::over(long, int)" {{ @one = sum(args.b); }}',
         f'uprobe:{cxx}:cpp:"Derived::m*" {{ @all = count(); }}',
