@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from pathlib import Path
 
-import pytest
-
 from probee.base.record import replace
+from probee.kernel.mappings import Change, Executed, Exited, Forked, Mapped
 from probee.spec.bundle import Bundle, UprobeLink
 from probee.symbols.frame import Frame
 from probee.symbols.live import LiveSymbols, Settings
 
 EMPTY = Bundle((), (), (), (), ())
 PLAIN = Settings(debug_info=False)
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def address_of(name: str) -> int:
@@ -97,3 +93,89 @@ def test_settings_come_from_the_config() -> None:
     config = (("show_debug_info", False), ("cpp_demangle", 0))
     assert settings_of(replace(EMPTY, config=config)) == Settings(False, False)
     assert settings_of(EMPTY) == Settings()
+
+
+class Told:
+    """A watch that tells what the test says."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.fds: list[int] = []
+
+    def read(self) -> list[Change]:
+        told, self.changes = self.changes, []
+        return told
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+NOBODY, CHILD = (1 << 22) + 1, (1 << 22) + 2  # more than the largest process id
+
+
+def told() -> tuple[LiveSymbols, Told, str]:
+    """Symbols that hear of what a test tells; a library's device:inode:path are of this interpreter."""
+    symbols, watch = LiveSymbols(EMPTY, PLAIN), Told()
+    symbols._watch = watch  # type: ignore[assignment]
+    return symbols, watch, os.path.realpath("/proc/self/exe")
+
+
+def mapped(pid: int, start: int, path: str) -> Mapped:
+    """The code of a file, mapped at `start`."""
+    image = LiveSymbols(EMPTY, PLAIN)._images.open_path(path)
+    assert image is not None
+    ((_, offset, size), *_) = image.code
+    return Mapped(pid, start, start + size, offset, "fd:01", os.stat(path).st_ino, path)
+
+
+def main_of(change: Mapped) -> int:
+    """The address of `main` where a mapping of the interpreter has it."""
+    image = LiveSymbols(EMPTY, PLAIN)._images.open_path(change.path)
+    assert image is not None
+    function = next(image.elf.iter_functions(lambda name: name == "main"))
+    offset = image.elf.file_offset(function.value)
+    assert offset is not None
+    return change.start + offset - change.offset
+
+
+def test_processes_that_were_only_heard_of() -> None:
+    symbols, watch, path = told()
+    first = mapped(NOBODY, 0x10_0000, path)
+    assert symbols.user_name(NOBODY, 0, main_of(first)) == ""
+    watch.changes = [first]
+    assert symbols.user_name(NOBODY, 0, main_of(first)) == "main"
+    watch.changes = [Forked(CHILD, NOBODY), Exited(NOBODY)]
+    assert symbols.user_name(CHILD, 0, main_of(first)) == "main"
+    assert symbols.user_name(NOBODY, 0, main_of(first) + 1) == "main"  # gone, and still known
+
+
+def test_another_program_in_the_same_process() -> None:
+    symbols, watch, path = told()
+    first, second = mapped(NOBODY, 0x10_0000, path), mapped(NOBODY, 0x90_0000_0000, path)
+    watch.changes = [first, Executed(NOBODY), second]
+    assert symbols.user_name(NOBODY, 0, main_of(second)) == "main"
+    # A stack that was taken before.
+    assert symbols.user_name(NOBODY, 0, main_of(first)) == "main"
+
+
+def test_what_was_found_is_forgotten_when_something_else_is_mapped_there() -> None:
+    symbols, watch, path = told()
+    watch.changes = [first := mapped(NOBODY, 0x10_0000, path)]
+    assert symbols.user_name(NOBODY, 0, main_of(first)) == "main"
+    watch.changes = [Mapped(NOBODY, first.start, first.end, 0, "00:00", 0, "")]
+    symbols.catch_up()
+    assert symbols.user_name(NOBODY, 0, main_of(first)) == ""
+
+
+def test_an_id_that_is_used_again() -> None:
+    symbols, watch, path = told()
+    watch.changes = [first := mapped(NOBODY, 0x10_0000, path), Exited(NOBODY), Forked(NOBODY, CHILD)]
+    assert symbols.user_name(NOBODY, 0, main_of(first)) == ""
+
+
+def test_closing_keeps_what_is_known() -> None:
+    symbols, watch, path = told()
+    watch.changes = [first := mapped(NOBODY, 0x10_0000, path)]
+    symbols.close()
+    symbols.close()
+    assert symbols.user_name(NOBODY, 0, main_of(first)) == "main"
