@@ -91,6 +91,9 @@ def _complain_name(c: Checker, expr: tree.Call | tree.Identifier) -> None:
     if expr.name in _LATER:
         c.error(f"{expr.name}{'()' if is_call else ''} is not supported yet", span)
         return
+    if expr.name.startswith("sarg") and expr.name[4:].isdigit():
+        c.error("sarg* is deleted. This was deprecated in v0.21 and was last available in v0.24.", span)
+        return
     near = find_near(expr.name)
     hint = f"did you mean {' or '.join(near)}?" if near else None
     what = f"Unknown function: '{expr.name}'" if is_call else f"Unknown identifier: '{expr.name}'"

@@ -56,11 +56,23 @@ def check_typeinfo(c: Checker, expr: tree.TypeInfo) -> CType | None:
     from .check_access import type_named
 
     type = type_named(c, expr.of)
+    _check_enabled(c, expr)
     if type is None:
         return None
     texts = (kind_of(type).encode(), describe(type).encode())
     c.checked.infos[expr] = texts
     return Tuple((UINT64, *[Str(len(text) + 1) for text in texts]), _FIELDS)
+
+
+def _check_enabled(c: Checker, expr: tree.TypeInfo) -> None:
+    """typeinfo is there for who asks for it."""
+    mode = c.settings.get("unstable_typeinfo", "enable")
+    if mode == "error":
+        c.error(
+            "typeinfo feature is not enabled by default. To enable this unstable feature, set the config flag to "
+            "enable. unstable_typeinfo=enable",
+            expr.span,
+        )
 
 
 def note_field(c: Checker, expr: tree.FieldAccess) -> None:

@@ -70,8 +70,11 @@ def check_range(c: Checker, statement: tree.ForRange) -> None:
 
 
 def _check_shadow(c: Checker, target: tree.Variable) -> None:
-    if c.find_local(target.name) is not None:
-        c.error(f"Loop declaration shadows existing variable: {shown(target.name)}", target.span)
+    known = c.find_local(target.name)
+    if known is not None:
+        notes = ((f"This is the {known.origin}.", known.span),)
+        message = f"Loop declaration shadows existing variable: {shown(target.name)}"
+        c.error(message, target.span, notes=notes)
 
 
 def check_map_loop(c: Checker, statement: tree.ForMap) -> None:

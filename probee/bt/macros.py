@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ..base.errors import SourceError
 from ..base.record import fields, record, replace
-from ..base.source import Diagnostic, Expanded
+from ..base.source import Diagnostic, Expanded, Span
 from ..funcs import find
 from . import tree
 from .walk import walk
@@ -19,8 +19,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-    from ..base.source import Span
 
     Argument = tree.Expr | tree.TypeName
 
@@ -76,8 +74,8 @@ class _Expansion:
     def outside(self) -> _Copier:
         return _Copier(self, ())
 
-    def error(self, message: str, span: Span, hint: str | None = None) -> None:
-        self.diagnostics.append(Diagnostic("ERROR", message, span, hint))
+    def error(self, message: str, span: Span, *notes: tuple[str, Span]) -> None:
+        self.diagnostics.append(Diagnostic("ERROR", message, span, notes=notes))
 
     def _define(self, macro: tree.Macro) -> None:
         known = self.macros.setdefault(macro.name, [])
@@ -111,11 +109,11 @@ class _Expansion:
         wanted, name = len(closest.parameters), closest.name
         message = f"Call to {name}() has arguments that do not match any definition."
         if wanted != len(args):
-            hint = (
-                f"the closest definition of {name}() has a different number of arguments: "
-                f"expected {wanted}, got {len(args)}"
+            note = (
+                f"The closest definition of {name}() has a different number of arguments. "
+                f"Expected: {wanted} but got {len(args)}"
             )
-            self.error(message, span, hint)
+            self.error(message, span, (note, _head(closest)))
             return
         self.error(message, span)
         for parameter, arg in _mismatches(closest, args):
@@ -124,7 +122,14 @@ class _Expansion:
                 if isinstance(arg, node):
                     got = _SPELLED[kind]
             message = f"Mismatched arg. {name}() expects {_SPELLED[parameter.kind]} for arg {parameter.name}"
-            self.error(f"{message} but got {got}.", arg.span)
+            note = "This is the argument in the closest definition."
+            self.error(f"{message} but got {got}.", arg.span, (note, parameter.span))
+
+
+def _head(macro: tree.Macro) -> Span:
+    """The word that begins a macro, and its name."""
+    text = macro.span.source.text
+    return Span(macro.span.source, macro.span.start, text.index(macro.name, macro.span.start + 5) + len(macro.name))
 
 
 def _kinds(macro: tree.Macro) -> list[str]:
@@ -308,10 +313,13 @@ class _Copier:
             return self.copy(node, base="", typeof=arg)
         if isinstance(arg, tree.TypeName) and isinstance(arg.typeof, (tree.Identifier, tree.TypeName)):
             arg = arg.typeof
-        if isinstance(arg, tree.Identifier) or (isinstance(arg, tree.TypeName) and " " not in arg.base):
+        whole = isinstance(arg, tree.TypeName) and not (arg.pointers or arg.dims)
+        if isinstance(arg, tree.Identifier) or (whole and " " not in arg.base):
             named = arg.name if isinstance(arg, tree.Identifier) else arg.base
             return self.copy(node, base=f"{tag} {named}".strip())
         message = f"Invalid replacement for macro '{self.stack[-1].name}' type parameter '{name}'"
+        if tag:
+            message += f" which makes up the type '{node.base}'"
         self.expansion.error(message, arg.span)
         return self.copy(node)
 

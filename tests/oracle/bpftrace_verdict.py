@@ -17,6 +17,7 @@ from probee.bt.points import diagnostics_of, resolve_points
 from probee.elf.consts import PF, SHF
 from probee.elf.file import Elf
 from probee.probes import is_later
+from probee.spec.asked import NOTHING, Asked
 from probee.spec.target import Target
 
 if TYPE_CHECKING:
@@ -108,6 +109,9 @@ class _Names:
 TARGET = Target("6.12.0", "x86_64", 2, 4, _FEATURES, _Files(), _Names())
 
 
+_ENABLED = (("unstable_typeinfo", "enable"), ("unstable_import_statement", "enable"))
+
+
 class Outcome(NamedTuple):
     """What came out for a case. `kind`: "same"; "text", where only what is printed differs; "accepted" or
     "refused", where we do and they don't; "later" for kinds of probes that are not there; "crash"."""
@@ -139,7 +143,11 @@ def _diagnose(case: Case) -> tuple[list[Diagnostic], list[Diagnostic]]:
     source = Source("stdin", case.script)
     try:
         if case.stage == "check":
-            compiled = compile_script(source, TARGET, params=case.params, unsafe=case.unsafe)
+            # Their checks of types don't ask what features are enabled.
+            asked = NOTHING if case.file == "unstable_feature" else Asked(settings=_ENABLED)
+            compiled = compile_script(
+                source, TARGET, params=case.params, unsafe=case.unsafe, asked=asked
+            )
             return [], list(compiled.warnings)
         script = parse(source, case.params)
         if case.stage == "expand":
