@@ -108,6 +108,16 @@ class KernelTypes:
         for module, btf in self._iter_all():
             yield from dict.fromkeys([(module, btf.name(id)) for id in btf.iter_kind(Kind.FUNC)])
 
+    def iter_prototypes(self, matches: Callable[[str], object]) -> Iterator[tuple[str, str, Func]]:
+        """Module, name and type of each function whose `module:name` `matches`."""
+        for module, btf in self._iter_all():
+            for id in btf.iter_kind(Kind.FUNC):
+                name = btf.name(id)
+                if matches(f"{module}:{name}"):
+                    type = btf.type(id)
+                    if isinstance(type, Func):
+                        yield module, name, type
+
     def iter_definitions(self, matches: Callable[[str], object]) -> Iterator[tuple[str, CType]]:
         """Module and type of each struct, union and enum whose name (`struct file`) `matches`."""
         for module, btf in self._iter_all():

@@ -90,11 +90,11 @@ def _list_functions(query: Query, names: LiveNames, types: LiveTypes) -> Iterato
     """By name, or by module and name where the pattern has both; the kernel itself is "vmlinux" then."""
     colon = ":" in query.rest
     matches = compile_glob(query.rest).fullmatch
+    known = _find_prototypes(query, types)
     for module, name in _iter_functions(names, types):
         text = f"{module}:{name}" if colon else name
         if matches(text):
-            found = types.find_function(name, module) if query.verbose else None
-            yield Entry(f"{query.kind}:{text}", _parameters(found))
+            yield Entry(f"{query.kind}:{text}", _parameters(known.get((module, name))))
 
 
 def _list_typed_functions(query: Query, names: LiveNames, types: LiveTypes) -> Iterator[Entry]:
@@ -103,13 +103,22 @@ def _list_typed_functions(query: Query, names: LiveNames, types: LiveTypes) -> I
         raise FeatureError(types.missing)
     matches = compile_glob(query.rest if ":" in query.rest else f"*:{query.rest}").fullmatch
     traceable = {name for name, _ in names.iter_functions()}
+    known = _find_prototypes(query, types)
     for module, name in types.iter_functions():
         if matches(f"{module}:{name}") and (not traceable or name in traceable):
-            found = types.find_function(name, module) if query.verbose else None
+            found = known.get((module, name))
             details = _parameters(found)
             if found is not None and query.kind == "fexit" and found.returns.size:
                 details = (*details, f"{found.returns} retval")
             yield Entry(f"{query.kind}:{module}:{name}", details)
+
+
+def _find_prototypes(query: Query, types: LiveTypes) -> dict[tuple[str, str], Func]:
+    """The functions that are meant, by module and name; none where their parameters are not to be shown."""
+    if not query.verbose:
+        return {}
+    matches = compile_glob(query.rest if ":" in query.rest else f"*:{query.rest}").fullmatch
+    return {(module, name): found for module, name, found in types.iter_prototypes(matches)}
 
 
 def _list_iterators(query: Query, names: LiveNames, types: LiveTypes) -> Iterator[Entry]:

@@ -85,6 +85,10 @@ class LiveTypes:
         """Module ("vmlinux" is the kernel itself) and name of every function."""
         return self._known.iter_functions() if self._known is not None else ()
 
+    def iter_prototypes(self, matches: Callable[[str], object]) -> Iterable[tuple[str, str, Func]]:
+        """Module, name and type of each function whose `module:name` `matches`."""
+        return self._known.iter_prototypes(matches) if self._known is not None else ()
+
     def iter_definitions(self, matches: Callable[[str], object]) -> Iterable[tuple[str, CType]]:
         """Module and type of each struct, union and enum whose name (`struct file`) `matches`."""
         return self._known.iter_definitions(matches) if self._known is not None else ()
