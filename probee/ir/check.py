@@ -61,8 +61,16 @@ their place, after register allocation."""
 _TARGETS = {"jump": 1, "br": 2, "may_goto": 2, "ret": 0}
 _ARG_KINDS = {"i": (IntType, "an integer"), "p": (PtrType, "a pointer"), "x": (object, "a value")}
 _ADDRESSES: dict[str, Type] = {
-    "ctx": CTX, "slot": STACK, "map": MAP, "global": VALUE, "frame": STACK,
-    "shared": VALUE, "area": VALUE, "func": U64, "each": S64, "loop": S64,
+    "ctx": CTX,
+    "slot": STACK,
+    "map": MAP,
+    "global": VALUE,
+    "frame": STACK,
+    "shared": VALUE,
+    "area": VALUE,
+    "func": U64,
+    "each": S64,
+    "loop": S64,
 }
 _FIRST = frozenset({"ctx", "param"})
 _SIZES = {"store": (1, 2, 4, 8)} | dict.fromkeys(("atomic_add", "fetch_add", "xchg", "cmpxchg"), (4, 8))
