@@ -2,8 +2,8 @@
 
     sudo .venv/bin/python benchmarks/symbols.py FILE...
 
-Files of about 100 MB are meant, such as node, terraform or libLLVM. Seconds of CPU time, since others may use the
-machine; attaching is the time of the clock, most of which is the kernel's.
+Files of about 100 MB are meant, such as node, terraform or libLLVM. Seconds of CPU time, since others may use
+the machine; attaching is the time of the clock, most of which is the kernel's.
 """
 
 from __future__ import annotations

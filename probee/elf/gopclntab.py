@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .file import Elf, Section
 
 _LONGEST_NAME = 1 << 16
+_MOST_TRIES = 100
+"""Places that may be those of a name's offset: small numbers stand everywhere."""
 _FUNC, _LOCAL = int(STT.FUNC), int(STB.LOCAL)
 _ASSEMBLY = 1 << 2
 """`funcFlag_ASM`, since Go 1.17."""
@@ -80,8 +82,11 @@ class GoTable:
         self._count = fields[0]
         self._relative = version.text >= 0
         self._names = fields[version.names] if version.names >= 0 else 0
+        # Behind the names is the table of units.
+        self._names_end = fields[version.names + 1] if version.names >= 0 else 0
         self._functions = fields[version.functions] if version.functions >= 0 else 8 + word
         self._base = 0 if version.functions < 0 else self._functions
+        self._entry = "I" if self._relative else self._word
         self._text = self._find_text(fields[version.text]) if self._relative else 0
         room = len(self._data) - self._functions
         if self._names > len(self._data) or (2 * self._count + 1) * (4 if self._relative else word) > room:
@@ -94,15 +99,29 @@ class GoTable:
         """The functions called `name`, as symbols, in order of address."""
         wanted = name.encode("utf-8", "surrogateescape") + b"\0"
         offsets = set()
-        at = self._data.find(wanted, self._names)
+        end = self._names_end if self._names_end > self._names else len(self._data)
+        at = self._data.find(wanted, self._names, end)
         while at >= 0:
             offsets.add(at - self._names)
+            at = self._data.find(wanted, at + 1, end)
+        return [self._symbol(index, name) for offset in sorted(offsets) for index in self._find_named(offset)]
+
+    def _find_named(self, offset: int) -> list[int]:
+        """Numbers of the functions whose name is at `offset`: one, but in malformed tables.
+
+        The offset itself is searched for: reading those of all functions takes longer.
+        """
+        skip = 4 if self._relative else self.elf.bits // 8
+        wanted, read = struct.pack(self.elf.order + "I", offset), struct.Struct(self.elf.order + self._entry)
+        at = self._data.find(wanted, self._functions + skip)
+        for _ in range(_MOST_TRIES):
+            if at < 0:
+                return []
+            index = self._index_around(self._text + read.unpack_from(self._data, at - skip)[0])
+            if index >= 0 and self._numbers[2 * index + 1] == at - skip - self._base:
+                return [index]
             at = self._data.find(wanted, at + 1)
-        if not offsets:
-            return []
-        return [
-            self._symbol(index, name) for index, offset in enumerate(self._name_offsets) if offset in offsets
-        ]
+        return [index for index, found in enumerate(self._name_offsets) if found == offset]
 
     def find_at(self, entry: int) -> GoFunction | None:
         """The function that is entered at virtual address `entry`, or None."""
@@ -154,7 +173,7 @@ class GoTable:
     @cached_property
     def _numbers(self) -> tuple[int, ...]:
         """Entry and offset of its `_func` of each function in turn, and where the last function ends."""
-        return self._unpack(f"{2 * self._count + 1}{'I' if self._relative else self._word}", self._functions)
+        return self._unpack(f"{2 * self._count + 1}{self._entry}", self._functions)
 
     @cached_property
     def _entries(self) -> tuple[int, ...]:

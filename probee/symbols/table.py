@@ -81,9 +81,8 @@ class FunctionTable:
         """The plainest name of all rows that begin where row `index` does, of the best rank there."""
         rows, first = self._rows, index
         start, _, _, table, offset = rows[index]
-        if (not index or rows[index - 1][0] != start) and not any(
-            r[0] == start for r in rows[index + 1 : index + 2]
-        ):
+        around = rows[max(index - 1, 0) : index + 2]
+        if sum(row[0] == start for row in around) == 1:
             self._names[index] = _read_name(self._tables[table], offset)
             return self._names[index]
         while first and rows[first - 1][0] == start:
