@@ -9,6 +9,7 @@ check.py     names and types: tree → `Checked` (names.py), a file each for sta
              expressions (check_expr.py) and calls (check_call.py)
 types.py     how types merge and what operators give · written.py: types as written · constants.py: what
              is known before a script runs · walk.py: every node below one
+cdefs.py     types by name: the script's and the kernel's · traced_types.py: a traced program's among them
 points.py    attach points → places to attach to · settings.py: the `config` block
 lower.py     checked tree → IR, a function a node; numbers in lower_expr.py and lower_arith.py, text,
              tuples and keys in lower_memory.py, `@variables` in lower_maps.py

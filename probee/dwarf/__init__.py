@@ -6,9 +6,12 @@ functions   name, code, parameters with types and places, inlined instances
 types       types as `ctype` values, and as C spells them
 expr        places and values as small trees, and in words
 location    location expressions → places
+convention  where the calling convention puts arguments and results
+cfa         the canonical frame address, by frame tables
 line        address ↔ file and line; where a function's body begins
 
 section     debug sections, compressed or not
+package     `.dwp`: the split units of a program in one file
 unit        unit headers, what forms refer to
 die         entries: attributes one at a time, children with those in between passed over
 abbrev      abbreviations: what attributes entries have

@@ -13,6 +13,7 @@
     features.py   what this kernel can do, found out by trying
     survey.py     the live system as a `spec.target.Target`
     files.py      the live system's binaries as `spec.target.Files`
+    inflated.py   what was found in debug information, kept between runs
     names.py      the live kernel's tracepoints and functions as `spec.target.Names`
     types.py      the live kernel's types as `spec.target.Types`
     proc.py       processes: starting one that waits for its probes, noticing the end of one

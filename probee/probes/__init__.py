@@ -6,6 +6,12 @@
     perf.py           profile, software, hardware: every so many times that something happens
     uprobe.py         uprobe, uretprobe: functions of programs and libraries
     usdt.py           usdt: marks that programs and libraries carry
+    user_files.py     files that attach points of both mean
+    user_places.py    places in a program's code: by name, number, source line
+    demangled.py      functions by the names that people wrote in C++ and Rust
+    binary.py         a program with its debug information, wherever that is
+    traced.py         what debug information says of a place, when it is asked
+    variables.py      arguments and variables at a place, and where they are
     kprobe.py         kprobe, kretprobe: functions of the kernel
     tracepoint.py     tracepoint: places in the kernel that were made to be traced
     rawtracepoint.py  rawtracepoint: the same, with the kernel's own arguments
