@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ..spec.target import Target
     from .callbacks import Calls
 
+    Range = tuple[int, int]
+    """First and last position."""
+
 SCRATCH = "scratch"
 AREAS = 4
 _HEADER = 8
@@ -100,12 +103,14 @@ def _plan_function(function: Function, room: int, start: int) -> Layout:
 
 
 def _first_fit(
-    slot: Value, size: int, placed: dict[Value, int], lifetimes: dict[Value, int], start: int = 0
+    slot: Value, size: int, placed: dict[Value, int], lifetimes: dict[Value, Range], start: int = 0
 ) -> int:
     """The lowest distance from `start` where `slot` meets no placed slot that is alive when it is."""
-    mine = lifetimes[slot]
+    begin, end = lifetimes[slot]
     taken = sorted(
-        (at - start, align_up(other.attr[0], 8)) for other, at in placed.items() if lifetimes[other] & mine
+        (at - start, align_up(other.attr[0], 8))
+        for other, at in placed.items()
+        if lifetimes[other][0] <= end and begin <= lifetimes[other][1]
     )
     at = 0
     for start, length in taken:
@@ -115,8 +120,8 @@ def _first_fit(
     return at
 
 
-def _find_lifetimes(function: Function) -> dict[Value, int]:
-    """The positions (a bit each) from the first to the last touch of each slot, whole loops if within."""
+def _find_lifetimes(function: Function) -> dict[Value, Range]:
+    """The positions from the first to the last touch of each slot, whole loops if within."""
     root: dict[Value, set[Value]] = {}
     first: dict[Value, int] = {}
     last: dict[Value, int] = {}
@@ -137,7 +142,7 @@ def _find_lifetimes(function: Function) -> dict[Value, int]:
             position += 1
         bounds.append((start, position - 1))
     loops = [(bounds[a][0], bounds[b][1]) for a, b in find_loops(function.blocks)]
-    lifetimes: dict[Value, int] = {}
+    lifetimes: dict[Value, Range] = {}
     for slot, begin in first.items():
         end = last[slot]
         changed = True
@@ -146,7 +151,7 @@ def _find_lifetimes(function: Function) -> dict[Value, int]:
             for head, tail in loops:
                 if begin <= tail and end >= head and (begin > head or end < tail):
                     begin, end, changed = min(begin, head), max(end, tail), True
-        lifetimes[slot] = ((1 << (end - begin + 1)) - 1) << begin
+        lifetimes[slot] = begin, end
     return lifetimes
 
 
