@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _PAGE = 0xFFF
 
+_SWEEP = 16
+"""After so many times that something was told, it is looked who still runs."""
+
 
 @record
 class Settings:
@@ -55,6 +58,7 @@ class _Process:
     def __init__(self, start: int | None) -> None:
         self.start = start
         self.is_gone = False
+        self.text = ""  # of its mappings, when they were read last
         self.spaces: list[Space] = []
         self.kept: tuple[dict[int, tuple[Frame, ...]], dict[int, tuple[Frame, ...]]] = ({}, {})
 
@@ -81,6 +85,7 @@ class LiveSymbols:
         self._images = ImageOpener(self._settings.debug_info)
         self._watch: Watch | None = None
         self._tables: UnwindTables | None = None
+        self._served = 0
 
     # ---- the kernel
 
@@ -160,8 +165,7 @@ class LiveSymbols:
         """Tell the programs of what process `pid` has mapped, as far as it is known."""
         process = self._processes.get(pid)
         if self._tables is not None and process is not None and process.spaces:
-            self._tables.forget(pid)
-            self._tables.add(pid, process.spaces[-1].mappings)
+            self._tables.replace(pid, process.spaces[-1].mappings)
 
     def close(self) -> None:
         """Hear of nothing more. What is known stays. May be called twice."""
@@ -177,11 +181,20 @@ class LiveSymbols:
             for change in self._watch.read():
                 _CHANGES[change.__class__.__name__](self, change)
         if self._tables is not None:
-            for pid in self._tables.take_wanted():
-                process = self._find_process(pid)
-                if not process.is_gone:
-                    self._read_space(pid, process)
-                    self._tell(pid)
+            self._serve(self._tables)
+
+    def _serve(self, tables: UnwindTables) -> None:
+        """Tell the programs what they asked for; and forget those who ended when nobody says that they
+        did."""
+        for pid in tables.take_wanted():
+            process = self._find_process(pid)
+            if not process.is_gone and (self._read_space(pid, process) or not tables.have(pid)):
+                self._tell(pid)
+        self._served += 1
+        if self._served % _SWEEP == 0:
+            for pid in tables.pids:
+                if pid not in self._processes or read_start(pid) != self._processes[pid].start:
+                    tables.forget(pid)
 
     def _mapped(self, change: Mapped) -> None:
         process = self._processes.get(change.pid)
@@ -241,12 +254,13 @@ class LiveSymbols:
         self.catch_up()
         process = self._find_process(pid)
         kept = process.kept[is_return]
-        found = self._resolve(pid, process, program, sorted(set(addresses) - kept.keys()), is_return)
+        known = {address: kept[address] for address in addresses if address in kept}
+        found = self._resolve(pid, process, program, sorted(set(addresses) - known.keys()), is_return)
         for address, some in found.items():
             # What is in no file may get its name later: a compiler writes it down when it likes.
             if some[-1].name or some[-1].module:
                 kept[address] = some
-        return [kept.get(address) or found[address] for address in addresses]
+        return [known.get(address) or found[address] for address in addresses]
 
     def _resolve(
         self, pid: int, process: _Process, program: int, addresses: list[int], is_return: bool
@@ -281,15 +295,19 @@ class LiveSymbols:
             known = self._processes[pid] = _Process(start)
         return known
 
-    def _read_space(self, pid: int, process: _Process) -> None:
+    def _read_space(self, pid: int, process: _Process) -> bool:
+        """Read what the process has mapped now; whether that is not what it had when it was read last."""
         text = read_maps(pid)
-        if not text:
-            return
+        if not text or text == process.text:
+            return False
+        process.text = text
         space = Space(pid, text, self._images)
         if process.spaces and process.spaces[-1].is_part_of(space):
             process.spaces[-1] = space
         else:
             process.spaces.append(space)
+        process.drop_kept()
+        return True
 
     def _guess_space(self, program: int, address: int) -> Space | None:
         """Of a process that nobody saw alive: the file that the probe is in, which the innermost address of

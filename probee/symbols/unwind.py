@@ -61,7 +61,7 @@ class UnwindTables:
         self._rows, self._rules = maps[ROWS].view().cast("I"), maps[RULES].view().cast("I")
         self._next_block = self._next_row = 0
         self._stored: dict[Image | bytes, _Stored | None] = {}
-        self._keys: dict[int, list[bytes]] = {}
+        self._keys: dict[int, dict[bytes, tuple[int, int]]] = {}
 
     def take_wanted(self) -> list[int]:
         """Processes whose stacks were asked for and of which nothing was known, since the last call."""
@@ -74,15 +74,27 @@ class UnwindTables:
         """Whether anything is known of process `pid`."""
         return pid in self._keys
 
+    @property
+    def pids(self) -> list[int]:
+        """The processes of which something is known."""
+        return list(self._keys)
+
     def add(self, pid: int, mappings: Iterable[Mapping]) -> None:
-        """Tell of mappings of process `pid`. What is not code of a file with tables is passed over."""
-        self._keys.setdefault(pid, [])
+        """Tell of mappings that process `pid` has made over what was there. What is not code is passed
+        over."""
+        self._keys.setdefault(pid, {})
         for mapping in mappings:
-            if mapping.is_executable and mapping.path:
-                image = self._images.open_mapping(pid, mapping)
+            if mapping.is_executable:
+                image = self._images.open_mapping(pid, mapping) if mapping.path else None
                 stored = self._store(image) if image is not None else None
-                if image is not None and stored is not None:
-                    self._add_mapping(pid, mapping, image, stored)
+                self._put(pid, mapping, self._value(mapping, image, stored))
+
+    def replace(self, pid: int, mappings: Iterable[Mapping]) -> None:
+        """Tell of all mappings that process `pid` has."""
+        before = self._keys.pop(pid, {})
+        self.add(pid, mappings)
+        for key in before.keys() - self._keys[pid].keys():
+            self._spaces.delete(key)
 
     def prepare(self, image: Image) -> None:
         """Make the rows of a file before somebody maps it."""
@@ -93,19 +105,31 @@ class UnwindTables:
         for key in self._keys.pop(pid, ()):
             self._spaces.delete(key)
 
-    def _add_mapping(self, pid: int, mapping: Mapping, image: Image, stored: _Stored) -> None:
-        bias = find_bias(mapping, image)
-        if bias is None:
-            return
-        value = SPACE_VALUE.pack(stored.low + bias & (1 << _BITS) - 1, stored.first, stored.count)
-        keys = self._keys[pid]
-        for address, bits in split_range(mapping.start, mapping.end):
+    def _value(self, mapping: Mapping, image: Image | None, stored: _Stored | None) -> bytes | None:
+        """What a mapping's keys lead to, None where nothing is known of its code."""
+        bias = find_bias(mapping, image) if image is not None else None
+        if stored is None or bias is None:
+            return None
+        return SPACE_VALUE.pack(stored.low + bias & (1 << _BITS) - 1, stored.first, stored.count)
+
+    def _put(self, pid: int, mapping: Mapping, value: bytes | None) -> None:
+        """Have all addresses of a mapping lead to `value`: the longest prefix wins, so that old ones must
+        go."""
+        keys, new = self._keys[pid], {}
+        for address, bits in split_range(mapping.start, mapping.end) if value is not None else ():
             key = SPACE_KEY.pack(KEY_BITS - _BITS + bits, pid, address.to_bytes(8, "big"))
+            new[key] = address, address + (1 << _BITS - bits)
+        for key, (start, end) in list(keys.items()):
+            if start < mapping.end and mapping.start < end and key not in new:
+                del keys[key]
+                self._spaces.delete(key)
+        for key, span in new.items():
+            assert value is not None
             try:
                 self._spaces.update(key, value)
             except KernelError:
                 return  # full: such stacks say that they are cut
-            keys.append(key)
+            keys[key] = span
 
     def _store(self, image: Image) -> _Stored | None:
         # One file may be mapped under many names, and from many mounts.
@@ -125,7 +149,11 @@ class UnwindTables:
         low = starts[0] & ~(_BLOCK - 1)
         count = (starts[-1] - low >> BLOCK_SHIFT) + 1
         first, row = self._next_block, self._next_row
-        if first + count + 1 > MOST_BLOCKS or row + len(starts) > MOST_ROWS - _BLOCK or starts[-1] - low >> 32:
+        if (
+            first + count + 1 > MOST_BLOCKS
+            or row + len(starts) > MOST_ROWS - _BLOCK
+            or starts[-1] - low >> 32
+        ):
             return None
         self._rows[row : row + len(starts)] = memoryview(array("I", [start - low for start in starts]))
         self._rules[row : row + len(starts)] = memoryview(table.rules)

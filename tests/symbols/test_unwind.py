@@ -208,3 +208,28 @@ def test_forgotten_and_told_again() -> None:
             tables.forget(7)
             assert (tables.have(7), len(list(maps["unwind_spaces"].items()))) == (False, 2)
             tables.forget(8)
+
+
+def test_what_is_mapped_over_code_takes_its_place() -> None:
+    source = Source("script", "uprobe:p:f { print(dw_ustack); }")
+    target = make_target(parse(source, ()), ["uprobe:f"])
+    with Session(compile_script(source, target).bundle, Vm(make_world())) as session:
+        session.load()
+        spaces = session.unwind_maps["unwind_spaces"]
+        tables = UnwindTables(session.unwind_maps, Images(image((0, 16, b""))))  # type: ignore[arg-type]
+
+        def told(*mappings: tuple[int, int, str]) -> set[int]:
+            """The addresses that keys begin with, after mappings (start, end, path)."""
+            tables.add(7, [Mapping(s, e, "r-xp", 0, "00:00", 1, path) for s, e, path in mappings])
+            return {int.from_bytes(key[8:], "big") for key, _ in spaces.items()}
+
+        assert told((0x10000, 0x13000, "/x")) == {0x10000, 0x12000}
+        # A page of a compiler's own: no shorter prefix may still speak for it.
+        assert told((0x10000, 0x11000, "")) == {0x12000}
+        assert told((0x10000, 0x20000, "/x")) == {0x10000}
+        before = {bytes(key) for key, _ in spaces.items()}
+        tables.replace(7, [Mapping(0x10000, 0x20000, "r-xp", 0, "00:00", 1, "/x")])
+        assert {bytes(key) for key, _ in spaces.items()} == before
+        tables.replace(7, [Mapping(0x40000, 0x41000, "r-xp", 0, "00:00", 1, "/x")])
+        assert {int.from_bytes(key[8:], "big") for key, _ in spaces.items()} == {0x40000}
+        assert tables.pids == [7]
