@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 SEPARATOR = "!/"
 
-_END = struct.Struct("<4s4H2IH")
-_ENTRY = struct.Struct("<4s6H3I5H2I")
-_LOCAL = struct.Struct("<4s5H3I2H")
+_END = struct.Struct("<I4H2IH")
+_ENTRY = struct.Struct("<I6H3I5H2I")
+_LOCAL = struct.Struct("<I5H3I2H")
+_LOCAL_MAGIC, _ENTRY_MAGIC = 0x04034B50, 0x02014B50
 _LONGEST_COMMENT = 1 << 16
 _STORED = 0
 
@@ -46,7 +47,7 @@ def find_member(data: Image, name: str, path: str) -> tuple[int, int]:
             if method != _STORED:
                 raise TargetError(f"{path}{SEPARATOR}{name}: compressed, so that it can't be run from there")
             signature, *_, name_size, extra_size = _unpack(_LOCAL, data, header, path)
-            if signature != b"PK\3\4":
+            if signature != _LOCAL_MAGIC:
                 raise FormatError("expected the header of a member", path=path, offset=header)
             start = header + _LOCAL.size + name_size + extra_size
             if start + size > len(data):
@@ -66,7 +67,7 @@ def _iter_members(data: Image, path: str) -> Iterator[tuple[str, int, int, int]]
     place = start
     for _ in range(count):
         entry = _unpack(_ENTRY, data, place, path)
-        if entry[0] != b"PK\1\2":
+        if entry[0] != _ENTRY_MAGIC:
             raise FormatError("expected an entry of the directory", path=path, offset=place)
         name_size, extra_size, comment_size = entry[10:13]
         name = data[place + _ENTRY.size : place + _ENTRY.size + name_size]
