@@ -105,6 +105,8 @@ def survey_system(
     if traceable is not None:
         from .kernel.names import LiveNames
 
+        if not os.access(traceable, os.R_OK):
+            raise UsageError(f"Failed to open kernel function info: {traceable}")
         changes["names"] = LiveNames(traceable)
     if without:
         unused = {*without, "uprobe_multi_pid" if "uprobe_multi" in without else ""}

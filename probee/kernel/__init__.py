@@ -20,6 +20,7 @@
     procfs.py     small facts from /proc and /sys
     config.py     what the kernel was built with
     vmlinux.py    ids in the kernel's own BTF
+    title.py      the name that this process is known by
     privilege.py  what this process may do, and what it lacks
     loaded.py     programs that are loaded now, with their instructions
     sockets.py    filters on sockets

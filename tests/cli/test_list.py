@@ -292,3 +292,18 @@ def test_no_process(capfd: pytest.CaptureFixture[str]) -> None:
     assert not os.path.exists(f"/proc/{process.pid}")
     err = run(capfd, "list", "-p", process.pid, "usdt:*")[2]
     assert err == f"ERROR: no process has the id {process.pid}\n"
+
+
+@pytest.mark.kernel
+@pytest.mark.needs("btf")
+def test_types_and_typed_functions_of_the_kernel(capfd: pytest.CaptureFixture[str]) -> None:
+    code, lines, _ = run(capfd, "-lv", "struct list_head,enum pid_type")
+    assert code == 0
+    assert lines[0] == "vmlinux: enum pid_type {" or lines[0] == "vmlinux: struct list_head {"
+    assert "vmlinux: struct list_head {" in lines
+    assert run(capfd, "-l", "struct list_head")[1] == ["struct list_head"]
+    code, lines, _ = run(capfd, "-lv", "fexit:vfs_rea*")
+    assert "fexit:vmlinux:vfs_read" in lines
+    assert "    struct file * file" in lines
+    assert "    ssize_t retval" in lines
+    assert "iter:task" in run(capfd, "-l", "iter:*")[1]
