@@ -106,7 +106,15 @@ class Uprobe(Provider):
             )
         except ValueError as error:
             raise self.misspelled(point, str(error)) from None
-        return [site for place in places for site in self._sites(binary, place, point, pid)]
+        sites: list[Site] = []
+        for place in places:
+            try:
+                sites += self._sites(binary, place, point, pid)
+            except TargetError:
+                # Of many functions, some never return.
+                if len(places) == 1:
+                    raise
+        return sites
 
     def _sites(self, binary: Binary, place: Place, point: Point, pid: int) -> list[Site]:
         """The sites of one place: a function of Go returns at many."""

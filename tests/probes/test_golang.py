@@ -104,6 +104,11 @@ def test_places() -> None:
     assert len(script.bundle.programs) == 1
 
 
+def test_pattern() -> None:
+    """Functions that never return, or can't be disassembled, are left out of many."""
+    assert offsets(compiled("uretprobe:go:main.* { @ = count(); }")) == [(11, False), (17, False)]
+
+
 def test_result() -> None:
     script = compiled('uretprobe:go:main.main { print((retval, reg("bx"))); }')
     assert script.run(0, context(ax=3, bx=4)).values() == [(3, 4)]
