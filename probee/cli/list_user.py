@@ -30,6 +30,10 @@ _ELF_MAGIC = b"\x7fELF"
 
 def list_functions(query: Query) -> Iterator[Entry]:
     """The functions that a pattern `TARGET:NAME` of uprobe or uretprobe means."""
+    file, at, line = query.rest.partition("@")
+    if at and ":" in line and ":" not in file:
+        yield from _list_line(query, file, tuple(line.split(":")))
+        return
     target, name = _split(query)
     language, colon, written = name.partition(":")
     if not colon or language not in LANGUAGES:
@@ -41,6 +45,22 @@ def list_functions(query: Query) -> Iterator[Entry]:
         for text, symbol in _iter_matches(binary, language, written, query.sweeping or "*" in target):
             details = _describe(query, binary, symbol) if query.verbose else ()
             yield Entry(f"{query.kind}:{shown}:{text}", details)
+
+
+def _list_line(query: Query, file: str, line: tuple[str, ...]) -> Iterator[Entry]:
+    """The places of a source line, FILE:LINE[:COLUMN], with -v and the variables there."""
+    from ..probes.traced import Traced
+    from ..probes.user_places import find_places
+
+    for shown, binary in _iter_targets(query, file):
+        try:
+            places = find_places(binary, ("@", *line), query.files.demangle, safe=True)
+        except ValueError as error:
+            raise TargetError(f"{query.kind}:{query.rest}: {error}") from None
+        for place in places:
+            variables = Traced(binary, place.address).variables.values() if query.verbose else ()
+            details = tuple([f"{_compact(str(one.type))} {one.name}" for one in variables])
+            yield Entry(f"{query.kind}:{shown}{place.text}", details)
 
 
 def _iter_matches(

@@ -193,6 +193,36 @@ def test_parameters(capfd: pytest.CaptureFixture[str], cc: Callable[..., Path]) 
     ]  # fmt: skip
 
 
+@pytest.mark.needs("cc")
+def test_source_lines(capfd: pytest.CaptureFixture[str], cc: Callable[..., Path]) -> None:
+    source = "int twice(int n) {\n    int more = n + n;\n    return more;\n}\n"
+    source += "int main(void) { return twice(0); }\n"
+    path = cc(source, "-g")
+    place = f"uprobe:{path}@target.c:3"
+    assert run(capfd, "-l", place) == (0, [place], "")
+    assert run(capfd, "-lv", place)[1] == [place, "    int more", "    int n"]
+    code, _, err = run(capfd, "-l", f"uprobe:{path}@target.c:three")
+    assert code == 1
+    assert "expected FILE:LINE" in err
+
+
+@pytest.mark.needs("cc", "binutils")
+def test_debug_files_in_folders_that_are_named(
+    capfd: pytest.CaptureFixture[str], cc: Callable[..., Path]
+) -> None:
+    path = cc(SOURCE, "-g", "-rdynamic")
+    folder = path.parent / "elsewhere"
+    folder.mkdir()
+    debug = folder / "target.debug"
+    subprocess.run(["objcopy", "--only-keep-debug", path, debug], check=True)
+    subprocess.run(["strip", path], check=True)
+    listed = [f"uretprobe:{path}:item_count", "    int retval"]
+    for named in (str(folder), "elsewhere"):
+        found = run(capfd, "-lv", f"--debuginfo={named}", f"uretprobe:{path}:item_count")
+        assert found == (0, listed, "")
+    assert run(capfd, "-lv", f"uretprobe:{path}:item_count")[1] == listed[:1]
+
+
 @pytest.mark.needs("cc", "binutils")
 def test_separate_debug_file(capfd: pytest.CaptureFixture[str], cc: Callable[..., Path]) -> None:
     path = cc(SOURCE, "-g", "-rdynamic")
