@@ -145,7 +145,7 @@ class Checker:
             info.declared = Declared(decl.kind, entries)
 
     def _default_maps(self) -> None:
-        """Maps that are read and never written are 0, once it is sure that nothing else says what they are."""
+        """Maps that are read and never written are 0, once nothing else can say what they are."""
         if self.changed:
             return
         wrong = any(d.severity == "ERROR" for d in self.diagnostics)
@@ -337,9 +337,7 @@ class Checker:
     def find_map(self, name: str, span: Span) -> MapInfo:
         return self.maps.setdefault(name, MapInfo(name, span))
 
-    def assign_map(
-        self, info: MapInfo, type: CType, node: tree.Node, value: tree.Expr | None = None
-    ) -> None:
+    def assign_map(self, info: MapInfo, type: CType, node: tree.Node, value: tree.Expr | None = None) -> None:
         """Merge the type of `value` into a map's. Aggregations stay among themselves. `node` assigns it."""
         if check_lock(self, (info, "value"), info.name, type, node.span):
             return
@@ -449,6 +447,6 @@ def _nothing(node: tree.Node) -> tree.Expr:
 
 
 def sort_diagnostics(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
-    """In order of the source, what is inside of something before that; what is said twice of one place once."""
+    """In order of the source, what is inside of something before that; what is said twice once."""
     unique = dict.fromkeys(diagnostics)
     return sorted(unique, key=lambda d: (d.span.end, -d.span.start) if d.span is not None else (0, 0))

@@ -172,23 +172,23 @@ def check_items(c: Checker, items: tuple[tree.Expr, ...], whole: str) -> tuple[C
 # ---- sizes
 
 
-def type_named(c: Checker, of: tree.Expr | tree.TypeName) -> CType | None:
-    """The type that `sizeof` and the like are asked about, which is not computed."""
-    _refuse_assignments(c, of)
+def type_named(c: Checker, of: tree.Expr | tree.TypeName, where: str) -> CType | None:
+    """The type that `where` ("sizeof") is asked about, which is not computed."""
+    _refuse_assignments(c, of, where)
     if isinstance(of, tree.TypeName):
         return written_type(c, of)
     return asked_type(c, of)
 
 
-def _refuse_assignments(c: Checker, of: tree.Expr | tree.TypeName) -> None:
+def _refuse_assignments(c: Checker, of: tree.Expr | tree.TypeName, where: str) -> None:
     for node in walk(of):
         if isinstance(node, tree.Assign) and isinstance(node.target, tree.MapAccess):
-            c.error("Map assignments not allowed inside of sizeof", node.span)
+            c.error(f"Map assignments not allowed inside of {where}", node.span)
 
 
 def check_sizeof(c: Checker, expr: tree.SizeOf) -> CType | None:
     """`sizeof(type)`, `sizeof(expression)`"""
-    type = type_named(c, expr.of)
+    type = type_named(c, expr.of, "sizeof")
     if type is None:
         return None
     # A constant is a number of 64 bits by itself, whatever the enum that it is of.
@@ -201,7 +201,7 @@ def check_sizeof(c: Checker, expr: tree.SizeOf) -> CType | None:
 
 def check_offsetof(c: Checker, expr: tree.OffsetOf) -> CType | None:
     """`offsetof(type, field.field)`"""
-    type = type_named(c, expr.of)
+    type = type_named(c, expr.of, "offsetof")
     offset = 0
     for name in expr.path:
         if type is None:

@@ -138,7 +138,7 @@ def _argument(
     count: int,
 ) -> Arg | None:
     if param.kind == "type":
-        named = type_named(c, node)
+        named = type_named(c, node, found.name)
         return Arg(node, node.span, named) if named is not None else None
     if isinstance(node, tree.TypeName):
         c.error(f"{found.name}() takes no types", node.span)
@@ -186,8 +186,7 @@ def _variable(c: Checker, found: Func, param: Param, node: tree.Expr, *, alone: 
     whole = isinstance(node, tree.MapAccess) and not node.keys
     if isinstance(node, tree.MapAccess) and (whole or param.kind == "entry"):
         if not whole:
-            info = c.use_key(node)
-            info.read = True
+            c.use_key(node).read = True
         info = c.maps.get(node.name)
         if info is None or info.value is None:
             if (info is None or not info.tried) and whole:

@@ -55,7 +55,7 @@ def check_typeinfo(c: Checker, expr: tree.TypeInfo) -> CType | None:
     """`typeinfo(type)`, `typeinfo(expression)`: a record of what there is to know"""
     from .check_access import type_named
 
-    type = type_named(c, expr.of)
+    type = type_named(c, expr.of, "typeof or typeinfo")
     _check_enabled(c, expr)
     if type is None:
         return None
@@ -69,8 +69,8 @@ def _check_enabled(c: Checker, expr: tree.TypeInfo) -> None:
     mode = c.settings.get("unstable_typeinfo", "enable")
     if mode == "error":
         c.error(
-            "typeinfo feature is not enabled by default. To enable this unstable feature, set the config flag to "
-            "enable. unstable_typeinfo=enable",
+            "typeinfo feature is not enabled by default. To enable this unstable feature, set the config "
+            "flag to enable. unstable_typeinfo=enable",
             expr.span,
         )
 

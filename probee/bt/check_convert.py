@@ -55,9 +55,8 @@ def _convert_items(c: Checker, expr: tree.Expr, source: Tuple, target: Tuple) ->
     if len(source.items) != len(target.items) or sorted(source.names) != sorted(target.names):
         return False
     wanted = in_order(target, source.names).items
-    return all(
-        [
-            check_conversion(c, item, one, other)
-            for item, one, other in zip(items, source.items, wanted, strict=True)
-        ]
-    )
+    fits = [
+        check_conversion(c, item, one, other)
+        for item, one, other in zip(items, source.items, wanted, strict=True)
+    ]
+    return all(fits)

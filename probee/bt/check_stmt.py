@@ -62,7 +62,8 @@ def check_predicate(c: Checker, condition: tree.Expr) -> None:
     """Check the condition of a probe, which is marked with its slashes."""
     span = condition.span
     text = span.source.text
-    check_condition(c, condition, replace(span, start=text.rfind("/", 0, span.start), end=text.find("/", span.end) + 1))
+    start, end = text.rfind("/", 0, span.start), text.find("/", span.end) + 1
+    check_condition(c, condition, replace(span, start=start, end=end))
 
 
 def _block(c: Checker, statement: tree.Block) -> None:
@@ -145,7 +146,9 @@ def _declare(c: Checker, local: Local, written: tree.TypeName) -> None:
     declared = written_type(c, written)
     if isinstance(declared, Void):
         c.error(f"Invalid variable declaration type: {describe(declared)}", written.span)
-    elif declared is not None and (written.base != "string" or written.length is not None or written.pointers):
+        return
+    unsized = written.base == "string" and written.length is None and not written.pointers
+    if declared is not None and not unsized:
         local.type, local.fixed = declared, True
 
 
@@ -245,8 +248,8 @@ def _refuse_aggregate(c: Checker, info: MapInfo, value: Aggregate, statement: tr
         cast = f"`{info.name} = (int64){source.name};`"
         hint = f"Add a cast to integer if you want the value of the aggregate, e.g. {cast}."
     c.error(
-        f"Map value '{value}' cannot be assigned from one map to another. The function that returns this type "
-        f"must be called directly e.g. `{info.name} = {call};`.",
+        f"Map value '{value}' cannot be assigned from one map to another. The function that returns this "
+        f"type must be called directly e.g. `{info.name} = {call};`.",
         statement.span,
         hint,
     )

@@ -14,8 +14,8 @@ from ..funcs.unit import GLOBALS, Options, Unit, default_options
 from ..spec.asked import NOTHING
 from ..spec.bundle import Bundle, Compiled, Program
 from .check import check_script, sort_diagnostics
-from .headers import Headers
 from .fold import fold_literals
+from .headers import Headers
 from .lower import lower_program
 from .macros import expand_macros
 from .parser import parse
@@ -65,9 +65,7 @@ def compile_script(
     settings = configure(script, options or default_options(target), asked, target.page_size)
     options = settings.options
     missing = str(settings.values["missing_probes"])
-    actions, faults, missed = resolve_points(
-        script, target, pid, missing, asked.probes, unsafe=unsafe
-    )
+    actions, faults, missed = resolve_points(script, target, pid, missing, asked.probes, unsafe=unsafe)
     try:
         checked = check_script(
             script,

@@ -28,7 +28,7 @@ _LEAST, _MOST = -(1 << 63), (1 << 64) - 1
 
 
 def fold_literals(script: tree.Script, params: Sequence[str] = ()) -> tuple[tree.Script, list[Diagnostic]]:
-    """`script` with what literals come to in their place, and warnings. Raises SourceError for what overflows."""
+    """`script` with what literals come to in their place, and warnings. Raises SourceError for overflows."""
     check_depth(script)
     folder = _Folder(params)
     folded = folder.visit(script)
@@ -92,7 +92,9 @@ class _Folder:
                 otherwise = link.otherwise
             condition, then = self.condition(self.visit(link.condition)), self.visit(link.then)
             parts = (condition, then, otherwise)
-            same = all(a is b for a, b in zip(parts, (link.condition, link.then, link.otherwise), strict=True))
+            same = all(
+                a is b for a, b in zip(parts, (link.condition, link.then, link.otherwise), strict=True)
+            )
             made = link if same else tree.If(link.span, condition, then, otherwise)
         assert made is not None
         return made

@@ -84,9 +84,7 @@ def _strip(text: str, start: int, end: int) -> str:
 
 def _scaled(text: str, digits: str, exponent: str) -> int:
     if len(digits) > 1 or digits == "0":
-        raise LiteralError(
-            f"coefficient part of scientific literal must be 1-9: {text}", 0, len(text)
-        )
+        raise LiteralError(f"coefficient part of scientific literal must be 1-9: {text}", 0, len(text))
     return int(digits) * int(10 ** min(int(exponent[:9]), 20))
 
 

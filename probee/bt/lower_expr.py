@@ -6,10 +6,10 @@ from ..base.bits import align_up
 from ..ctype.types import BOOL as TRUTH
 from ..ctype.types import Bool, CType, Ptr
 from ..funcs.emit import ROOM, Place, in_memory, in_register
+from ..funcs.stored import Home
 from ..ir.types import BOOL, S64, U64, IntType, int_type
 from ..spec.values import Str
 from . import tree
-from ..funcs.stored import Home
 from .lower_access import lower_access, memory_of, move_pointer, step_of
 from .lower_arith import combine
 from .lower_copy import equal_values

@@ -94,7 +94,9 @@ def _aggregate(s: Lowerer, stored: Stored, target: tree.MapAccess, value: tree.E
     assert isinstance(function, Aggregation)
     assert isinstance(stored.value, Aggregate)
     values = [
-        s.value(arg) for arg, param in zip(site.args, function.params, strict=False) if param.kind not in ("number", "text")
+        s.value(arg)
+        for arg, param in zip(site.args, function.params, strict=False)
+        if param.kind not in ("number", "text")
     ]
     if stored.home is Home.SLOT:
         slot = s.cpu_slot(stored)

@@ -129,7 +129,8 @@ class _Expansion:
 def _head(macro: tree.Macro) -> Span:
     """The word that begins a macro, and its name."""
     text = macro.span.source.text
-    return Span(macro.span.source, macro.span.start, text.index(macro.name, macro.span.start + 5) + len(macro.name))
+    start = macro.span.start
+    return Span(macro.span.source, start, text.index(macro.name, start + len("macro")) + len(macro.name))
 
 
 def _kinds(macro: tree.Macro) -> list[str]:
@@ -313,9 +314,10 @@ class _Copier:
             return self.copy(node, base="", typeof=arg)
         if isinstance(arg, tree.TypeName) and isinstance(arg.typeof, (tree.Identifier, tree.TypeName)):
             arg = arg.typeof
-        whole = isinstance(arg, tree.TypeName) and not (arg.pointers or arg.dims)
-        if isinstance(arg, tree.Identifier) or (whole and " " not in arg.base):
-            named = arg.name if isinstance(arg, tree.Identifier) else arg.base
+        named = arg.name if isinstance(arg, tree.Identifier) else ""
+        if isinstance(arg, tree.TypeName) and not (arg.pointers or arg.dims or " " in arg.base):
+            named = arg.base
+        if named:
             return self.copy(node, base=f"{tag} {named}".strip())
         message = f"Invalid replacement for macro '{self.stack[-1].name}' type parameter '{name}'"
         if tag:

@@ -107,8 +107,8 @@ def _no_target(p: Tokens, start: int, target: tree.Expr) -> Exception:
             expression(p)
             p.accept(";")
             message = (
-                "Tuples and records are immutable once created. Consider creating a new value and assigning it "
-                "instead."
+                "Tuples and records are immutable once created. Consider creating a new value and assigning "
+                "it instead."
             )
             return p.error(message, p.span(start))
         hint = "fields of tuples, records and structs can't be changed: assign a new value"

@@ -12,9 +12,44 @@ INT, TEXT, BOOL, PAIR, RECORD, POINTER, TRIPLE = "int", "text", "bool", "pair", 
 KINDS = (INT, INT, INT, TEXT, BOOL, PAIR, RECORD, POINTER, TRIPLE)
 
 _INTS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-_LITERALS = "0 1 2 7 255 256 65535 2147483648 9223372036854775807 0x1f 0b101 017 1e3 1_000 3s 10ms 5u 6ull".split()
+_LITERALS = [
+    "0",
+    "1",
+    "2",
+    "7",
+    "255",
+    "256",
+    "65535",
+    "2147483648",
+    "9223372036854775807",
+    "0x1f",
+    "0b101",
+    "017",
+    "1e3",
+    "1_000",
+    "3s",
+    "10ms",
+    "5u",
+    "6ull",
+]
 _TEXTS = ('""', '"a"', '"abc"', '"a longer text, of more than one word"', r'"\x41\n\101"', "comm", "probe")
-_NUMBERS = "pid tid uid gid cpu nsecs elapsed rand ncpus numaid cgroup jiffies ONE TWO SIZE".split()
+_NUMBERS = [
+    "pid",
+    "tid",
+    "uid",
+    "gid",
+    "cpu",
+    "nsecs",
+    "elapsed",
+    "rand",
+    "ncpus",
+    "numaid",
+    "cgroup",
+    "jiffies",
+    "ONE",
+    "TWO",
+    "SIZE",
+]
 _HEAD = """struct inner { char letters[6]; int bits : 3; int more : 5; };
 struct outer { int a; long b; struct inner in; struct outer *next; unsigned char bytes[4]; };
 enum number { ONE = 1, TWO = 2 };
@@ -279,7 +314,9 @@ class Grammar:
                 lambda: f"twice({self.expr(INT)})", lambda: f"add({self.expr(INT)}, {self.expr(INT)})"
             )
         return self.choose(
-            lambda: f"({self.expr(INT)} {self.pick('+', '-', '*', '/', '%', '&', '|', '^')} {self.expr(INT)})",
+            lambda: (
+                f"({self.expr(INT)} {self.pick('+', '-', '*', '/', '%', '&', '|', '^')} {self.expr(INT)})"
+            ),
             lambda: f"({self.expr(INT)} {self.pick('<<', '>>')} ({self.expr(INT)} & 31))",
             lambda: f"({self.pick('-', '~')}({self.pick('int64', 'uint64')}){self.expr(INT)})",
             lambda: f"({self.pick(*_INTS)}){self.expr(INT)}",
@@ -287,7 +324,9 @@ class Grammar:
             lambda: f"sizeof({self.choose(lambda: 'struct outer', lambda: 'int32', lambda: self.expr(INT))})",
             lambda: "offsetof(struct outer, in.letters)",
             lambda: f"strlen({self.expr(TEXT)})",
-            lambda: f"((struct outer *){self.expr(INT)})->{self.pick('a', 'b', 'in.bits', 'bytes[1]', 'next->a')}",
+            lambda: (
+                f"((struct outer *){self.expr(INT)})->{self.pick('a', 'b', 'in.bits', 'bytes[1]', 'next->a')}"
+            ),
             lambda: f"*({self.expr(POINTER)})",
             lambda: f"({self.expr(POINTER)})[{self.pick('0', '1', '2')}]",
             lambda: f"({self.expr(PAIR)}).0",

@@ -32,7 +32,8 @@ _SCRIPTS: list[tuple[str, list[Any]]] = [
         [3, 1],
     ),
     (
-        "fn maybe($x : int32) : int32 { if $x { return 5; } return 0; } begin { print(maybe(1)); print(maybe(0)); }",
+        "fn maybe($x : int32) : int32 { if $x { return 5; } return 0; } "
+        "begin { print(maybe(1)); print(maybe(0)); }",
         [5, 0],
     ),
     (

@@ -109,10 +109,18 @@ def test_integers(text: str, value: int, unsigned: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "part"),
     [
-        ("18446744073709551616", "overflow error, maximum value is 18446744073709551615: 18446744073709551616", "18446744073709551616"),
+        (
+            "18446744073709551616",
+            "overflow error, maximum value is 18446744073709551615: 18446744073709551616",
+            "18446744073709551616",
+        ),
         ("1" * 200, f"overflow error, maximum value is 18446744073709551615: {'1' * 200}", "1" * 200),
         ("1e20", "overflow error, maximum value is 18446744073709551615: 1e20", "1e20"),
-        ("1e99999999999", "overflow error, maximum value is 18446744073709551615: 1e99999999999", "1e99999999999"),
+        (
+            "1e99999999999",
+            "overflow error, maximum value is 18446744073709551615: 1e99999999999",
+            "1e99999999999",
+        ),
         ("300000d", "overflow error, maximum value is 18446744073709551615: 300000d", "300000d"),
         (
             "4294967296u",

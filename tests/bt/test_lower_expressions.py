@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.scripts import Script, evaluate, registers
-from probee.base.errors import SourceError
 
 _ALL = (1 << 64) - 1
 

@@ -52,7 +52,8 @@ WRONG = [
     ("begin { x ⟦=⟧ 1 }", "only a variable or a map can be assigned to", "`$x`"),
     (
         "begin { ⟦$a.1 = 1⟧ }",
-        "Tuples and records are immutable once created. Consider creating a new value and assigning it instead.",
+        "Tuples and records are immutable once created. Consider creating a new value and assigning it "
+        "instead.",
         "",
     ),
     ("begin { (1, 0) ⟦=⟧ 1 }", "only a variable or a map can be assigned to", ""),
@@ -85,15 +86,27 @@ WRONG = [
     ("begin { 5⟦--⟧ }", "increment/decrement requires a variable or map", ""),
     ("begin { &⟦1⟧ }", "address-of operator (&) can only be used on a map or variable", ""),
     ("begin { ⟦$0⟧ }", "param $0 is out of integer range [1, 9223372036854775807]", ""),
-    ("begin { ⟦$99999999999999999999999⟧ }", "param $99999999999999999999999 is out of integer range [1, 9223372036854775807]", ""),
+    (
+        "begin { ⟦$99999999999999999999999⟧ }",
+        "param $99999999999999999999999 is out of integer range [1, 9223372036854775807]",
+        "",
+    ),
     ("begin { (a=1, ⟦a=2⟧) }", "Named argument list already contains name: a", ""),
     ("begin { (a=1, ⟦5⟧) }", "expected a field's name, got `5`", ""),
     ("begin { (⟦,⟧) }", "expected an expression, got `,`", ""),
     ("begin { f(⟦struct⟧ x *) }", "expected an expression, got keyword `struct`", "`typeof(…)`"),
     ("begin { $x.⟦*⟧ }", "expected a field's name after `.`, got `*`", ""),
     # the head, and definitions
-    ("begin { } ⟦struct⟧ a { int b; };", "C definitions must appear before probes and functions", "head of a script"),
-    ("begin { } ⟦#⟧include <a.h>", "C definitions must appear before probes and functions", "head of a script"),
+    (
+        "begin { } ⟦struct⟧ a { int b; };",
+        "C definitions must appear before probes and functions",
+        "head of a script",
+    ),
+    (
+        "begin { } ⟦#⟧include <a.h>",
+        "C definitions must appear before probes and functions",
+        "head of a script",
+    ),
     ("struct a ⟦{⟧ int b; ", "this `{` is not closed", "expected `}`"),
     ("struct a⟦;⟧", "expected `{`, got `;`", ""),
     ("struct a { } __attribute__ ⟦begin⟧ { }", "__attribute__ syntax error, expected '(('", ""),

@@ -145,9 +145,7 @@ def _diagnose(case: Case) -> tuple[list[Diagnostic], list[Diagnostic]]:
         if case.stage == "check":
             # Their checks of types don't ask what features are enabled.
             asked = NOTHING if case.file == "unstable_feature" else Asked(settings=_ENABLED)
-            compiled = compile_script(
-                source, TARGET, params=case.params, unsafe=case.unsafe, asked=asked
-            )
+            compiled = compile_script(source, TARGET, params=case.params, unsafe=case.unsafe, asked=asked)
             return [], list(compiled.warnings)
         script = parse(source, case.params)
         if case.stage == "expand":
