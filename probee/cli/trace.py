@@ -170,7 +170,8 @@ def _trace(script: Script, options: Options) -> int:
         stop = Stop()
         output = files.make_output(bundle, symbols, stop)
         show_log = options.verbose or "verifier" in options.stages
-        machine = LiveMachine(verbose=show_log)
+        log_size = int(dict(bundle.config).get("log_size", 0))
+        machine = LiveMachine(verbose=show_log, log_size=log_size)
         with Session(bundle, machine, output.form) as session:
             session.load()
             if show_log:

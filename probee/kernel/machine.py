@@ -32,14 +32,16 @@ if TYPE_CHECKING:
 class Kernel:
     """Makes specs live; `close` ends whatever it made and was not closed before. A context manager.
 
-    `verbose` keeps the verifier's log of accepted programs, in `KernelProgram.log`.
+    `verbose` keeps the verifier's log of accepted programs, in `KernelProgram.log`; `log_size`, unless 0, is
+    the most bytes that a log may have.
     """
 
-    def __init__(self, *, verbose: bool = False) -> None:
+    def __init__(self, *, verbose: bool = False, log_size: int = 0) -> None:
         possible = possible_cpus()
         self.cpus = possible[-1] + 1
         self._slots = len(possible)
         self._verbose = verbose
+        self._log_size = log_size
         self._made: list[Closeable] = []
         self._btf: tuple[bytes, Fd] | None = None
         self._epoll: select.epoll | None = None
@@ -53,7 +55,7 @@ class Kernel:
     def load(self, spec: Program, maps: dict[str, MapHandle], btf: bytes = b"") -> KernelProgram:
         """Load a program with the maps it names. Raises LoadError, with the verifier's log."""
         debug = self._load_btf(btf) if btf else None
-        return self._own(load_program(spec, maps, debug, verbose=self._verbose))
+        return self._own(load_program(spec, maps, debug, verbose=self._verbose, log_size=self._log_size))
 
     def open_ring(self, ring: MapHandle) -> KernelRing:
         """The consumer's end of a map of type RINGBUF."""

@@ -12,7 +12,7 @@ import os
 import struct
 import sys
 
-from ..base.errors import InternalError, LoadError
+from ..base.errors import InternalError, LoadError, UsageError
 from ..spec.abi import AttachType
 from .abi import (
     BPF_PSEUDO_MAP_FD,
@@ -44,6 +44,7 @@ _WIDE_LOAD = 0x18
 _SLOT = 8
 
 # Before 5.17 the log may not reach 16 MiB.
+_SHORTEST_LOG = 128  # below which the kernel takes no buffer
 _LOG_SIZES = (256 << 10, 2 << 20, (16 << 20) - 1)
 
 
@@ -105,11 +106,16 @@ def load_btf(btf: bytes) -> Fd:
 
 
 def load_program(
-    spec: Program, maps: dict[str, MapHandle], btf: Fd | None = None, *, verbose: bool = False
+    spec: Program,
+    maps: dict[str, MapHandle],
+    btf: Fd | None = None,
+    *,
+    verbose: bool = False,
+    log_size: int = 0,
 ) -> KernelProgram:
     """Load `spec` with the maps it names. `verbose` keeps the log of an accepted program, too.
 
-    Raises LoadError.
+    Raises LoadError; UsageError for a log that is longer than `log_size`, unless that is 0.
     """
     code = relocate(spec, maps)
     load = Load(spec.type, code, spec.license, spec.name, spec.expected_attach)
@@ -123,7 +129,9 @@ def load_program(
         Fd(result).close()
     else:
         level = LogLevel.BRIEF
-    again, log = load.run_logged(level)
+    again, log = load.run_logged(level, log_size)
+    if log_size and (again == -errno.ENOSPC or log_size < _SHORTEST_LOG):
+        raise _too_long(spec, log_size)
     if again >= 0:
         return KernelProgram(spec, again, log)
     raise _load_error(spec, -result if result < 0 else -again, log)
@@ -203,14 +211,26 @@ class Load:
         )
         return bpf_charged(Cmd.PROG_LOAD, bytearray(attr))
 
-    def run_logged(self, level: int) -> tuple[int, str]:
-        """Load with a log buffer that grows until the log fits: (result, log)."""
-        for size in _LOG_SIZES:
+    def run_logged(self, level: int, most: int = 0) -> tuple[int, str]:
+        """Load with a log buffer that grows until the log fits, or, unless that is 0, of `most` bytes:
+        (result, log)."""
+        for size in (max(most, _SHORTEST_LOG),) if most else _LOG_SIZES:
             log = bytearray(size)
             result = self.run(log, level)
             if result != -errno.ENOSPC:
                 break
         return result, _text(log)
+
+
+def _too_long(spec: Program, size: int) -> UsageError:
+    reason = os.strerror(errno.ENOSPC)
+    message = f"Error loading BPF program for {spec.name}. Error code: -{errno.ENOSPC} ({reason})."
+    error = UsageError(message)
+    error.add_note(
+        "WARNING: Kernel log seems to be trimmed. This may be due to buffer not being big enough, try "
+        f"increasing the BPFTRACE_LOG_SIZE environment variable beyond the current value of {size} bytes"
+    )
+    return error
 
 
 def _load_error(spec: Program, number: int, log: str) -> LoadError:
