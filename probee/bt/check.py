@@ -18,7 +18,7 @@ from .check_comptime import check_lock
 from .check_convert import check_conversion
 from .check_expr import type_of
 from .check_functions import check_unused
-from .check_stmt import check_body, check_predicate
+from .check_stmt import check_body, check_import, check_predicate
 from .given import check_given, find_option
 from .names import DECLARATION, Action, Checked, Local, MapInfo, did_you_mean, shown, with_end
 from .types import describe, literal_type, merge, reads_as, settle
@@ -185,7 +185,7 @@ class Checker:
     def _check_unsupported(self) -> None:
         script = self.checked.script
         for name in script.imports:
-            self.error("imports are not supported yet", name.span)
+            check_import(self, name)
 
     def _check_maps(self) -> None:
         for decl in self.checked.script.maps:

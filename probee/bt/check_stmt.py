@@ -49,13 +49,7 @@ def _ends(statement: tree.Stmt) -> bool:
 
 def check_statement(c: Checker, statement: tree.Stmt) -> None:
     """Check one statement."""
-    check = _STATEMENTS.get(statement.__class__)
-    if check is None:
-        c.error(
-            f"{_SPELLING.get(statement.__class__, 'this statement')} is not supported yet", statement.span
-        )
-    else:
-        check(c, statement)
+    _STATEMENTS[statement.__class__](c, statement)
 
 
 def check_predicate(c: Checker, condition: tree.Expr) -> None:
@@ -296,6 +290,22 @@ def _jump(c: Checker, statement: tree.Jump) -> None:
             c.error(f"Probe return values can only be integers. Found {describe(type)}", statement.span)
 
 
+def check_import(c: Checker, statement: tree.Import) -> None:
+    """`import "stdlib…"`, of which all is there anyway."""
+    if statement.path.removesuffix("/").split("/")[0] != "stdlib":
+        c.error("imports are not supported yet", statement.span, 'but for those of "stdlib"')
+
+
+def _import(c: Checker, statement: tree.Import) -> None:
+    if c.settings.get("unstable_import_statement", "enable") == "error":
+        c.error(
+            "Import statements that are not at the top level are primarily for the standard library. If this "
+            "is functionality you need, please file an issue to explain why.",
+            statement.span,
+        )
+    check_import(c, statement)
+
+
 _STATEMENTS: dict[type, Callable[[Checker, Any], None]] = {
     tree.ExprStmt: _expression,
     tree.Let: _let,
@@ -307,8 +317,5 @@ _STATEMENTS: dict[type, Callable[[Checker, Any], None]] = {
     tree.ForMap: check_map_loop,
     tree.ForRange: check_range,
     tree.Unroll: check_unroll,
-}
-
-_SPELLING: dict[type, str] = {
-    tree.Import: "import",
+    tree.Import: _import,
 }

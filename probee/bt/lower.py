@@ -329,6 +329,10 @@ def _jump(s: Lowerer, statement: tree.Jump) -> None:
     s.b.ret(value)
 
 
+def _import(s: Lowerer, statement: tree.Import) -> None:
+    """All that can be imported is there anyway."""
+
+
 _STATEMENTS: dict[type, Callable[[Lowerer, Any], None]] = {
     tree.ExprStmt: _expression,
     tree.Let: _let,
@@ -340,4 +344,5 @@ _STATEMENTS: dict[type, Callable[[Lowerer, Any], None]] = {
     tree.ForMap: lower_map_loop,
     tree.ForRange: lower_range,
     tree.Unroll: lower_unroll,
+    tree.Import: _import,
 }

@@ -1,4 +1,4 @@
-"""Scripts over the whole grammar, made by chance: always well-formed, most often of types that go together."""
+"""Scripts over the whole grammar, made by chance: well-formed, and most often of types that go together."""
 
 from __future__ import annotations
 

@@ -91,8 +91,8 @@ def test_calls_in_the_kernel(text: str, values: list[Any]) -> None:
         (
             'fn f($x : int8) : int8 { return 1; } begin { f("a"); }',
             '"a"',
-            "Type mismatch for $x: trying to assign value of type 'string[2]' when variable already has a type "
-            "'int8'",
+            "Type mismatch for $x: trying to assign value of type 'string[2]' when variable already has a "
+            "type 'int8'",
         ),
         (
             "fn f() : void { break; } begin { while (1) { f(); } }",
