@@ -130,9 +130,7 @@ def open_files(debug_roots: tuple[str, ...] = ()) -> LiveFiles:
 
     path = os.environ.get("PATH", os.defpath)
     inflated = os.path.join(cache_folder(), "debug")
-    return LiveFiles(
-        path, debug_roots=debug_roots, fetch=_fetch_debug, demangle=_demangle, inflated=inflated
-    )
+    return LiveFiles(path, debug_roots=debug_roots, fetch=_fetch_debug, demangle=_demangle, inflated=inflated)
 
 
 def _fetch_debug(build_id: bytes) -> str | None:
