@@ -159,6 +159,14 @@ def test_version_of_developers() -> None:
     assert find_goroutine(elf, function) is None
 
 
+def test_other_cpu() -> None:
+    elf, function = find("main.main", machine=EM.RISCV)
+    assert {arg.reason for arg in describe_arguments(elf, function)} == {
+        "probee doesn't know the registers of this CPU"
+    }
+    assert find_goroutine(elf, function) is None
+
+
 def test_aarch64() -> None:
     made = GoProgram(machine=EM.AARCH64)
     code = "900b40f9 ff6330eb 29080054 c0035fd6 1f2003d5 c0035fd6"
