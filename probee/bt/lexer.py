@@ -46,7 +46,7 @@ _GROUPS = (
     ("variable", r"\$[A-Za-z_]\w*"),
     ("map", r"@(?:[A-Za-z_]\w*)?"),
     ("integer", r"[0-9]\w*"),
-    ("string", r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"'),
+    ("string", r'"[^"\\]*(?:\\.[^"\\]*)*"'),  # over several lines too
     ("parameter", r"\$(?:[0-9]+|\#)"),
     ("end", r"\Z"),
     ("bad", r"(?s:.)"),
@@ -228,7 +228,7 @@ class Tokens:
         line_end = self.text.find("\n", self.start)
         to_line_end = Span(self.source, self.start, line_end if line_end >= 0 else len(self.text))
         if character == '"':
-            return self.error("this string has no end", to_line_end, 'expected `"` on the same line')
+            return self.error("this string has no end", to_line_end, 'expected `"`')
         if character == "/":
             return self.error("this comment has no end", to_line_end, "expected `*/`")
         if character == "$":

@@ -13,7 +13,7 @@ END = "the end of the script"
 # Script, with ⟦⟧ around the place; message; a part of the hint, "" for none.
 WRONG = [
     # lexical
-    ('begin { print(⟦"asdf); }⟧\n}', "this string has no end", 'expected `"` on the same line'),
+    ('begin { print(⟦"asdf); }⟧\n}', "this string has no end", 'expected `"`'),
     ("begin { ⟦/* a ⟧", "this comment has no end", "expected `*/`"),
     ("begin { 1 ⟦#⟧ 2 }", "unknown character `#`", ""),
     ("begin { print(⟦'⟧a') }", "unknown character `'`", "double quotes"),
