@@ -61,6 +61,7 @@ class DwarfStack(Ustack):
     name = "dw_ustack"
 
     def check(self, call: CallSite, to: Checking) -> CType:
+        _check_stable(call, to)
         type = super().check(call, to)
         assert isinstance(type, Stack)
         mode = type.mode
@@ -76,6 +77,21 @@ class DwarfStack(Ustack):
         if not any(spec.name == SPACES for spec in to.unit.maps):
             to.unit.maps += MAPS
         _Walk(to, place).make()
+
+
+def _check_stable(call: CallSite, to: Checking) -> None:
+    mode = to.settings.get("unstable_dw_ustack", "enable")
+    feature = "dw_ustack (DWARF stack unwinding)"
+    if mode == "error":
+        message = (
+            f"{feature} feature is not enabled by default. To enable this unstable feature, set the config"
+        )
+        to.error(f"{message} flag to enable. unstable_dw_ustack=enable", call.span)
+    elif mode == "warn":
+        to.warn_once(
+            f"Script is using an unstable feature: {feature}. To prevent this warning you must explicitly "
+            "enable it in the config e.g. unstable_dw_ustack=enable"
+        )
 
 
 _STATE = ("pid", "ip", "sp", "fp", "link", "lead", "count")

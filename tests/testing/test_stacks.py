@@ -122,3 +122,9 @@ def test_stacks_in_lines() -> None:
     for wrong in ('"f"', "[1.5]", "[true]"):
         with pytest.raises(UsageError, match="stack"):
             testing.parse_events(f'{{"probe": "uprobe:p:f", "stack": {wrong}}}')
+
+
+def test_config_can_refuse_to_unwind() -> None:
+    script = "config = { unstable_dw_ustack = error } uprobe:p:f { print(dw_ustack); }"
+    with pytest.raises(SourceError, match="unstable_dw_ustack=enable"):
+        testing.run(script)
