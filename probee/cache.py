@@ -119,10 +119,11 @@ def make_key(
     unsafe: bool = False,
     asked: Asked = NOTHING,
 ) -> Key:
-    """All that a bundle depends on but files: whether there is a `pid` matters, which one does not."""
+    """All that a bundle depends on but files: of `pid`, whether there is one and whose files it sees."""
+    root = target.files.root_of(pid) if pid and target.files is not None else ""
     features = tuple(sorted(target.features))
     facts = (target.release, target.machine, target.cpus, target.isa, features, target.pid_namespace)
-    return (source.name, source.text, params, pid > 0, unsafe, repr(asked), facts, _fingerprint())
+    return (source.name, source.text, params, pid > 0, root, unsafe, repr(asked), facts, _fingerprint())
 
 
 def _fingerprint() -> tuple[int, ...]:

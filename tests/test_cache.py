@@ -13,6 +13,7 @@ from probee import cache
 from probee.base.record import replace
 from probee.base.source import Source
 from probee.cache import Cache, make_key
+from probee.kernel import files
 from probee.kernel.files import LiveFiles
 from probee.kernel.names import LiveNames
 from probee.kernel.types import LiveTypes
@@ -62,7 +63,8 @@ def make_program(path: Path) -> None:
 
 
 def compile_text(text: str, target: Target, pid: int = 0, params: tuple[str, ...] = ()) -> Compiled:
-    return compile_source(Source("stdin", text), target, params=params, pid=pid)
+    # Unsafe, since stripped programs do not tell where their instructions begin.
+    return compile_source(Source("stdin", text), target, params=params, pid=pid, unsafe=True)
 
 
 def test_the_same_is_compiled_once(home: Path, compiled_texts: list[str]) -> None:
@@ -86,9 +88,23 @@ def test_what_changes_the_code_compiles_again(home: Path, compiled_texts: list[s
 def test_the_traced_process_is_filled_in(home: Path, compiled_texts: list[str]) -> None:
     make_program(home / "program")
     text = f"uprobe:{home}/program:0x4000 {{ @ = count(); }}"
-    pids = [compile_text(text, make_target(home), pid).bundle.links[0].pid for pid in (7, 8, 0)]  # type: ignore[union-attr]
-    assert pids == [7, 8, 0]
+    pids = [os.getpid(), os.getppid(), 0]
+    seen = [compile_text(text, make_target(home), pid).bundle.links[0].pid for pid in pids]  # type: ignore[union-attr]
+    assert seen == pids
     assert len(compiled_texts) == 2
+
+
+def test_a_process_that_sees_other_files_compiles_each_time(
+    home: Path, compiled_texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_program(home / "program")
+    text = f"uprobe:{home}/program:0x4000 {{ @ = count(); }}"
+    compile_text(text, make_target(home), os.getpid())
+    roots = {f"/proc/{os.getppid()}/root": "/elsewhere"}
+    monkeypatch.setattr(files, "_read_link", lambda path: roots.get(path, "/"))
+    for _ in range(2):
+        compile_text(text, make_target(home), os.getppid())
+    assert len(compiled_texts) == 3
 
 
 def test_a_changed_program_compiles_again(home: Path, compiled_texts: list[str]) -> None:

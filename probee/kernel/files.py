@@ -35,7 +35,8 @@ class LiveFiles:
     build id from a server, `demangle` tells what a name of C++ or Rust stands for, `inflated` is a folder
     for debug sections.
     `evidence` is every file that was asked for, and what marks it: answers stay true while `holds` is. It is
-    None once a process was asked about, or a folder: what those hold changes without a mark.
+    None once a process that sees other files was asked about, or what a process maps, or a folder: that
+    changes without a mark.
     """
 
     def __init__(
@@ -161,11 +162,13 @@ class LiveFiles:
 
     def root_of(self, pid: int) -> str:
         """What stands before paths of process `pid` to make them ours: "" where it sees the same files."""
-        self._fleeting = True
         own, other = (
             [_read_link(f"/proc/{who}/{what}") for what in ("ns/mnt", "root")] for who in ("self", str(pid))
         )
-        return "" if own == other else f"/proc/{pid}/root"
+        if own == other:
+            return ""
+        self._fleeting = True
+        return f"/proc/{pid}/root"
 
     def find_cgroup(self, path: str) -> int | None:
         """The id of the cgroup at `path`, which is the number of its folder; None where there is none."""
