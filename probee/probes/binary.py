@@ -6,9 +6,7 @@ import os
 from functools import cached_property
 
 from ..base.errors import TargetError
-from ..elf.archive import SEPARATOR
 from ..elf.consts import SHT, STT
-from ..elf.debuglink import debug_paths, is_debug_file_of, parse_alt_link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +36,8 @@ class Binary:
     @cached_property
     def debug(self) -> Elf | None:
         """Its separate debug file, or None."""
+        from ..elf.debuglink import debug_paths, is_debug_file_of
+
         for path in debug_paths(self._real, given=self._files.debug_roots):
             debug = self._open(path)
             if debug is not None and is_debug_file_of(self.elf, debug):
@@ -63,6 +63,8 @@ class Binary:
     @property
     def looked_in(self) -> str:
         """Where debug information may be, in words."""
+        from ..elf.debuglink import debug_paths
+
         return ", ".join(["the file itself", *debug_paths(self._real, given=self._files.debug_roots)])
 
     def find_function(self, symbol: Symbol) -> Function | None:
@@ -81,7 +83,7 @@ class Binary:
 
     def _open(self, path: str) -> Elf | None:
         """The file at `path`, None where there is none; a member of an archive has none beside it."""
-        if SEPARATOR in path:
+        if "!/" in path:
             return None
         found = self._files.find_program(path)
         return self._files.open_elf(_real(found)) if found is not None else None
@@ -102,6 +104,8 @@ class Binary:
 
     def _find_alternate(self, elf: Elf) -> Elf | None:
         """The file that dwz moved shared entries to, where it is there."""
+        from ..elf.debuglink import parse_alt_link
+
         link = parse_alt_link(elf)
         if link is None:
             return None

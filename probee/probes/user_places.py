@@ -16,7 +16,6 @@ from ..base.errors import TargetError
 from ..base.record import record
 from ..elf.consts import STT
 from ..elf.resolve import resolve_symbol
-from .demangled import LANGUAGES, iter_demangled
 from .glob import compile_glob
 
 TYPE_CHECKING = False
@@ -58,9 +57,9 @@ def find_places(
     """
     if where[0] == "@":
         return _find_line(binary, where[1:])
-    if where[0] in LANGUAGES:
+    if len(where) > 1:
         return _find_demangled(binary, where[0], ":".join(where[1:]), demangle)
-    (name,) = where
+    name = where[0]
     if NUMBER.fullmatch(name):
         return [_find_address(binary, name, safe=safe, returns=returns)]
     base, plus, past = name.rpartition("+")
@@ -152,6 +151,8 @@ def _match_functions(binary: Binary, matches: Callable[[str], object]) -> list[P
 
 
 def _find_demangled(binary: Binary, language: str, pattern: str, demangle: Demangle) -> list[Place]:
+    from .demangled import iter_demangled
+
     elf = binary.elf
     places: dict[int, Place] = {}
     for text, symbol in iter_demangled(elf, language, pattern, demangle):
