@@ -20,7 +20,8 @@ from tools import HERE, clock_ns, compile_target, running_target
 ALLOWED = frozenset(
     {
         "__future__", "_bisect", "_collections", "_ctypes", "_functools", "_locale", "_operator",
-        "_posixsubprocess", "_sre", "_struct", "binascii", "bisect", "collections", "contextlib", "copyreg", "ctypes",
+        "_posixsubprocess", "_sre", "_struct", "binascii", "bisect", "collections", "contextlib",
+        "copyreg", "ctypes",
         "encodings", "enum", "errno", "fcntl", "functools", "gc", "importlib", "itertools", "keyword", "mmap",
         "operator", "pkgutil", "re", "reprlib", "resource", "runpy", "select", "signal", "struct", "time",
         "types", "warnings", "zlib",
