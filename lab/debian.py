@@ -42,9 +42,9 @@ def fetch_kernel(suite: str) -> str:
         return _move(tree)
 
 
-def find_mirror() -> str:
+def find_mirror(folder: Path = Path("/etc/apt")) -> str:
     """The address of a Debian archive in apt's configuration. Raises TargetError where none is."""
-    configuration = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
+    configuration = [folder / "sources.list", *sorted(folder.glob("sources.list.d/*"))]
     for path in configuration:
         found = re.search(r"\bhttps?://\S+/debian(?=[/\s])", path.read_text() if path.is_file() else "")
         if found:

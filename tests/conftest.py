@@ -8,10 +8,10 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from features import EXPECTED_IN_CI, FEATURES
-from programs import Probee, Target
+from programs import PATIENCE, Probee, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 # Time limits of single examples say more of the machine than of the code. In CI the examples are the same
 # each time: new ones are for who can look at what they find.
-settings.register_profile("probee", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.register_profile(
+    "probee",
+    deadline=None,
+    derandomize=os.environ.get("CI") == "true",
+    suppress_health_check=[HealthCheck.too_slow] if PATIENCE > 1 else [],
+)
 settings.load_profile("probee")
 
 # -- skipping -----------------------------------------------------------------------------------

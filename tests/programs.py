@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
+PATIENCE = float(os.environ.get("PROBEE_TEST_PATIENCE", "1"))
+"""By how much longer than on a real CPU everything may take; guests, whose CPUs are emulated, get 12."""
+
+
+def few(examples: int) -> int:
+    """How many generated examples to try, where each takes longer the more patience is asked for."""
+    return max(round(examples / PATIENCE), 5)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -56,7 +64,7 @@ class Running:
 
     def wait(self, timeout: float = 20) -> Result:
         """Until it ends by itself; a hang is a failure."""
-        returncode = self.process.wait(timeout)
+        returncode = self.process.wait(timeout * PATIENCE)
         return Result(returncode, self.stdout, self.stderr)
 
 
@@ -77,7 +85,7 @@ class Probee:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=timeout * PATIENCE,
             env=self.env,
             check=False,
         )
@@ -125,7 +133,7 @@ class Target:
         return self.process.stdout.readline().rstrip("\n")
 
     def wait(self, timeout: float = 60) -> int:
-        return self.process.wait(timeout)
+        return self.process.wait(timeout * PATIENCE)
 
     def close(self) -> None:
         end(self.process)
@@ -142,8 +150,8 @@ def end(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 10) -> None:
-    """Until `condition()` is true; fails after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+    """Until `condition()` is true; fails after `timeout` seconds, times PATIENCE."""
+    deadline = time.monotonic() + timeout * PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"still not true after {timeout} s: {condition}"
         time.sleep(0.01)

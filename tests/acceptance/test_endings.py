@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bpfstate import find_ids, have_id
-from programs import ROOT, end, wait_until
+from programs import PATIENCE, ROOT, end, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +120,7 @@ def test_reader_goes_away(probee: Probee, steps: Target, tmp_path: Path) -> None
         )
         try:
             head = subprocess.run(
-                ["head", "-3"], stdin=run.stdout, capture_output=True, timeout=20, check=True
+                ["head", "-3"], stdin=run.stdout, capture_output=True, timeout=20 * PATIENCE, check=True
             )
             assert run.stdout is not None
             run.stdout.close()
@@ -140,7 +140,7 @@ def test_closed_stderr(probee: Probee, cc: Callable[..., Path]) -> None:
         text=True,
         stdin=subprocess.DEVNULL,
         env=probee.env,
-        timeout=20,
+        timeout=20 * PATIENCE,
         check=False,
     )
     assert done.returncode == 0
@@ -210,7 +210,7 @@ print("held", sorted(find_ids(os.getpid())))
         capture_output=True,
         text=True,
         env=probee.env,
-        timeout=20,
+        timeout=20 * PATIENCE,
         check=False,
     )
     assert done.stdout.splitlines() == ["caught True", "held []"], done.stderr

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from programs import ROOT
+from programs import PATIENCE, ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def test_command(probee: Probee, tmp_path: Path, command: str, seen: str) -> Non
         text=True,
         stdin=subprocess.DEVNULL,
         env={**probee.env, "PATH": path},
-        timeout=30,
+        timeout=30 * PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -70,7 +70,7 @@ def test_program(probee: Probee) -> None:
         capture_output=True,
         text=True,
         env=probee.env,
-        timeout=30,
+        timeout=30 * PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from programs import Result
+from programs import PATIENCE, Result
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,7 +138,7 @@ def test_not_root(probee: Probee) -> None:
         capture_output=True,
         text=True,
         env=probee.env,
-        timeout=20,
+        timeout=20 * PATIENCE,
         check=False,
     )
     check_one_error(Result(done.returncode, done.stdout, done.stderr))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.scripts import Script
+from programs import few
 
 from .in_kernel import check_agreement, live_target
 
@@ -120,7 +121,7 @@ class Writer:
         return f'begin {{ {_HEAD} {body} printf("%d %d %s", $a, $b, $s); }}'
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=few(40), deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_scripts(seed: int) -> None:
     check_agreement(Script(Writer(seed).script(), target=live_target()))

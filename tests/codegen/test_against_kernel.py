@@ -16,6 +16,7 @@ from probee.kernel.machine import Kernel
 from probee.kernel.survey import survey
 from probee.spec.abi import MapFlag, MapType, ProgType
 from probee.spec.bundle import Map, Program
+from programs import few
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ RESULT, NESTED = 0, 8
 
 QUIET = settings(
     deadline=None,
-    max_examples=150,
+    max_examples=few(150),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     derandomize=True,
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bt.in_kernel import check_agreement, live_target
 from builders.scripts import Script, complaints, evaluate
+from programs import few
 
 _HEAD = '$t = (1, 2, 3); $u = (1, 2, -3); $n = (uint64)pid * 0 + 2; $s = "abc"; '
 
@@ -45,7 +46,7 @@ def test_in_the_kernel(expression: str, value: Any, loops: bool) -> None:
 
 
 @given(st.binary(min_size=8, max_size=8), st.binary(min_size=8, max_size=8), st.integers(0, 8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=few(30), deadline=None)
 def test_bytes_are_compared_with_their_signs(one: bytes, other: bytes, count: int) -> None:
     numbers = [int.from_bytes(data, "little") for data in (one, other)]
     found = evaluate(f"memcmp((uint64){numbers[0]}, (uint64){numbers[1]}, {count})")

@@ -15,6 +15,7 @@ from probee.bt.compile import compile_script
 from probee.events.batch import Decoder
 from probee.session import Session
 from probee.vm.machine import Vm
+from programs import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ def test_a_script_from_begin_to_end(machine: tuple[Any, Target]) -> None:
         session.load()
         assert session.attach() == 3
         assert session.is_waiting
-        until = time.monotonic() + 20
+        until = time.monotonic() + 20 * PATIENCE
         while session.exit_code is None and time.monotonic() < until:
             sent += _decode(session.pump())
             session.wait(0.001, time.sleep)

@@ -16,6 +16,7 @@ from probee.events.decode import compile_value
 from probee.events.maps import open_variable
 from probee.vm.machine import Vm
 from probee.vm.world import World
+from programs import few
 
 if TYPE_CHECKING:
     from probee.spec.bundle import Bundle
@@ -60,7 +61,7 @@ def _check_same(script: Script, found: Outcome, expected: Outcome) -> None:
             assert value == expected[1][name], name
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=few(30), deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_interpreter_and_vm(seed: int) -> None:
     script = Script(Writer(seed).script(), target=make_target())
@@ -71,7 +72,7 @@ def test_interpreter_and_vm(seed: int) -> None:
 
 
 @pytest.mark.kernel
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=few(15), deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_interpreter_vm_and_kernel(seed: int) -> None:
     script = Script(Writer(seed).script(), target=live_target())
