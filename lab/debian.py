@@ -21,6 +21,7 @@ SUITES = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", "7.3": "trixi
 
 _KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _META = "linux-image-amd64"
+_MIRROR = re.compile(r"^[^#\n]*?\b(https?://\S+/debian)/?(?:\s|$)", re.MULTILINE)
 
 
 def fetch_kernel(suite: str) -> str:
@@ -46,9 +47,9 @@ def find_mirror(folder: Path = Path("/etc/apt")) -> str:
     """The address of a Debian archive in apt's configuration. Raises TargetError where none is."""
     configuration = [folder / "sources.list", *sorted(folder.glob("sources.list.d/*"))]
     for path in configuration:
-        found = re.search(r"\bhttps?://\S+/debian(?=[/\s])", path.read_text() if path.is_file() else "")
+        found = _MIRROR.search(path.read_text() if path.is_file() else "")
         if found:
-            return found[0]
+            return found[1]
     raise TargetError("apt's configuration names no Debian mirror", hint="kernels can be unpacked by hand")
 
 
@@ -62,6 +63,7 @@ def _options(state: Path, suite: str) -> list[str]:
         "Dir::Cache": state,
         "APT::Sandbox::User": "root",
         "APT::Default-Release": suite,
+        "APT::Update::Error-Mode": "any",
     }
     return ["-q", *(f"-o{name}={value}" for name, value in options.items())]
 

@@ -127,13 +127,18 @@ def test_a_file_is_made_once() -> None:
     ("name", "text"),
     [
         ("sources.list", "deb [arch=amd64] http://mirror.example/debian trixie main\n"),
-        ("sources.list.d/a.sources", "Types: deb\nURIs: http://mirror.example/debian/\nSuites: trixie\n"),
+        (
+            "sources.list.d/a.sources",
+            "Types: deb\n# http://old.example/debian\nURIs: http://mirror.example/debian/\nSuites: trixie\n",
+        ),
     ],
 )
 def test_the_mirror_of_apts_configuration(tmp_path: Path, name: str, text: str) -> None:
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
-    tmp_path.joinpath("sources.list").write_text("deb http://mirror.example/debian-security trixie main\n")
+    tmp_path.joinpath("sources.list").write_text(
+        "deb http://mirror.example/debian-security trixie main\n# http://mirror.example/debian/2025 a\n"
+    )
     path.write_text(text)
     assert find_mirror(tmp_path) == "http://mirror.example/debian"
 
