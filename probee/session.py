@@ -266,7 +266,9 @@ class Session:
         """Make maps, load programs, open rings. Raises KernelError, LoadError."""
         bundle, machine = self.bundle, self.machine
         for spec in bundle.maps:
-            self._maps[spec.name] = machine.create_map(spec)
+            self._maps[spec.name] = made = machine.create_map(spec)
+            if spec.content:
+                made.update(bytes(spec.key_size), spec.content)
         for program in bundle.programs:
             self._programs[program.name] = machine.load(program, self._maps, bundle.btf)
         rings: dict[str, Any] = {name: machine.open_ring(self._maps[m]) for name, m in bundle.rings}

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ..isa.ebpf import Insn
 
 _GET_FUNC_IP = 173
+_GET_ATTACH_COOKIE = 174
 _FOR_EACH_MAP_ELEM = 164
 _BPF_LOOP = 181
 _MAP_LOOKUP_PERCPU_ELEM = 195
@@ -362,6 +363,7 @@ for _feature in (
     Feature("atomics_fetch", (5, 12), _loads(*_FETCH)),
     Feature("may_goto", (6, 9), _loads(*_LOOP)),
     Feature("get_func_ip", (5, 15), _have_helper(_GET_FUNC_IP, ProgType.KPROBE)),
+    Feature("attach_cookie", (5, 15), _have_helper(_GET_ATTACH_COOKIE, ProgType.KPROBE)),
     Feature("for_each_map_elem", (5, 13), _have_helper(_FOR_EACH_MAP_ELEM)),
     Feature("bpf_loop", (5, 17), _have_helper(_BPF_LOOP)),
     Feature("task_pt_regs", (5, 15), _have_helper(_TASK_PT_REGS)),

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 @record
 class Map:
-    """A kernel map. Sizes in bytes; for RINGBUF `max_entries` is its size in bytes."""
+    """A kernel map. Sizes in bytes; for RINGBUF `max_entries` is its size in bytes.
+
+    `content` is what the only value of an array is before a program runs, or empty.
+    """
 
     name: str
     type: MapType
@@ -21,6 +24,7 @@ class Map:
     value_size: int
     max_entries: int
     flags: int = 0
+    content: bytes = b""
 
 
 @record
@@ -151,8 +155,9 @@ class Special:
 class UprobeLink:
     """A probe in a file's code. `offset` is in the file, `pid` 0 means every process.
 
-    `ret`: at the function's return. `semaphore`: where in the file the 16-bit count is that the kernel keeps
-    above 0, in the memory of every process that is traced, as long as the probe is live; 0 is none.
+    `ret`: at the function's return. `cookie`: what tells a program that is at many places where it runs; 0 is
+    none. `semaphore`: where in the file the 16-bit count is that the kernel keeps above 0, in the memory of
+    every process that is traced, as long as the probe is live; 0 is none.
     """
 
     program: str

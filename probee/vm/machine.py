@@ -14,7 +14,7 @@ from ..isa.check import find_slots
 from ..isa.ebpf import LDDW, Insn, decode
 from ..isa.fields import Pseudo
 from ..spec.abi import MapType, PerfSoftware, PerfType, ProgType
-from ..spec.bundle import IntervalLink, PerfLink, Program, Special
+from ..spec.bundle import IntervalLink, PerfLink, Program, Special, UprobeLink
 from .fault import BudgetFault, Fault
 from .helpers import HELPERS, Helper
 from .maps import MAPS, VmMap
@@ -228,6 +228,8 @@ class Vm:
 
     def fire(self, link: VmLink, context: bytes = b"", packet: bytes = b"") -> int:
         """The event of a link happens now."""
+        if isinstance(link.spec, UprobeLink):
+            self.world.cookie = link.spec.cookie
         return link.program.run_context(context or bytearray(CONTEXT_SIZE), packet)
 
     def advance(self, nanoseconds: int) -> int:
