@@ -80,6 +80,7 @@ class Unit:
         self.settings: Mapping[str, str | int | bool] = {}
         self.numbered: list[str] = []
         self._zeros: list[int] = []
+        self._tables: dict[tuple[bytes, ...], tuple[str, int]] = {}
 
     def counter(self, kind: str, probe: str = "", variable: str = "", span: Span | None = None) -> int:
         """The offset in the globals of a counter, which is made when it is asked for first."""
@@ -137,6 +138,16 @@ class Unit:
         if not self._zeros or self._zeros[1] < size:
             self._zeros = [self.globals.take(align_up(size, 8)), size]
         return self._zeros[0]
+
+    def table(self, rows: tuple[bytes, ...]) -> tuple[str, int]:
+        """A map with `rows`, one after another in its only value, and the bytes of each, a multiple of 8."""
+        if rows not in self._tables:
+            size = align_up(max(map(len, rows)), 8)
+            content = b"".join([row.ljust(size, b"\0") for row in rows])
+            made = Map(f"table_{len(self._tables) + 1}", MapType.ARRAY, 4, len(content), 1, 0, content)
+            self.maps.append(made)
+            self._tables[rows] = made.name, size
+        return self._tables[rows]
 
     def event(
         self,

@@ -42,7 +42,8 @@ class Site:
     `arguments`: where each argN is, at a probe that tells; None: where its kind says. `traced`: what debug
     information says of the place, of those in programs; `context` is made of it when a script wants args.
     `warning`: what is to be known of the place, which is not wrong. `goroutine`: where the number of the
-    goroutine is, at functions of Go.
+    goroutine is, at functions of Go. `served`: all places that one program serves and tells apart by
+    their links' cookies, counted from 1; empty where it needn't.
     """
 
     probe: str
@@ -53,6 +54,7 @@ class Site:
     traced: Traced | None = None
     warning: str = ""
     goroutine: Arg | None = None
+    served: tuple[Site, ...] = ()
 
 
 class Provider:
@@ -62,7 +64,7 @@ class Provider:
     after another in the context; "" is nowhere. `returns`: retval can be read. `function`: func is known.
     `space`: where an address points, "user" or "kernel", that does not tell itself.
     `task`: the program runs in the traced task, so that a filter on pid makes sense; `links_by_pid`: the
-    link does it.
+    link does it. `cookies`: its links have them, where the kernel does.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Provider:
     function = False
     task = False
     links_by_pid = False
+    cookies = False
 
     def find_attach_type(self, target: Target, sites: Sequence[Site]) -> AttachType:
         """What a program for `sites` is loaded for, by what `target` has."""

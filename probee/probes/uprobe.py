@@ -34,6 +34,7 @@ class Uprobe(Provider):
     function = True
     task = True
     links_by_pid = True
+    cookies = True
     program_type = ProgType.KPROBE
 
     def __init__(self, name: str, alias: str, *, returns: bool) -> None:
