@@ -226,7 +226,7 @@ def _stack(type: Stack, form: Form) -> Item:
         if is_kernel:
             found = symbols.kernel(stack.frames)
         else:
-            found = symbols.user(stack.pid, stack.program, stack.frames)
+            found = symbols.user(stack.pid, stack.program, stack.frames, stack.python)
         end = (Frame(NOWHERE, "<unwind failure>"),) if stack.is_cut else ()
         return (*[frame for frames in found for frame in frames], *end)
 

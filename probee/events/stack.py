@@ -23,7 +23,8 @@ NOWHERE = (1 << 64) - 1
 class Taken(tuple):  # type: ignore[type-arg]
     """A stack: its frames, which are addresses, in mode "build_id" (status, build id, offset); then the id
     of its process (0: the kernel's), the number of the program that took it, and whether callers are
-    missing, which could not be found. Stacks are in order of frames."""
+    missing, which could not be found; last, where they were asked for, the words of `spec.python`. Stacks
+    are in order of frames."""
 
     __slots__ = ()
 
@@ -47,6 +48,10 @@ class Taken(tuple):  # type: ignore[type-arg]
         is_cut: bool = self[3]
         return is_cut
 
+    @property
+    def python(self) -> tuple[int, ...]:
+        return self[4] if len(self) > 4 else ()
+
 
 def compile_stack(type: Stack) -> Callable[[bytes], Taken]:
     """A function from the bytes of a stack of `type` to the stack."""
@@ -68,7 +73,12 @@ def compile_stack(type: Stack) -> Callable[[bytes], Taken]:
             return Taken((frames[:-1], pid, program, True))
         return Taken((frames, pid, program, False))
 
-    return take
+    def take_python(data: bytes) -> Taken:
+        words = memoryview(data)[_HEAD.size + most * _ADDRESS :][: most * _ADDRESS].cast("Q").tolist()
+        count = words.index(0) if 0 in words else most
+        return Taken((*take(data), tuple(words[:count])))
+
+    return take_python if type.python else take
 
 
 def split_usym(data: bytes) -> tuple[int, int, int]:

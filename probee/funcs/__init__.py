@@ -51,6 +51,7 @@
     stack.py       kstack ustack stack_len
     symbol.py      ksym usym uaddr
     unwind.py      dw_ustack
+    cpython.py     py_ustack
 
 `find("printf")` imports output.py and nothing else. A new function is an object, and its name here.
 """
@@ -92,7 +93,7 @@ _NAMES = {
     "ctx": "ctx",
     "golang": "goid",
     "place": "func probe probetype",
-    "predicates": "is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_err",
+    "predicates": "is_str is_ptr is_array is_integer is_unsigned_integer is_literal is_scalar is_err",
     "asserts": "assert static_assert fail",
     "compare": "strcap default_str_length assert_str memcmp",
     "settings": "config __builtin_safe_mode __builtin_arch",
@@ -107,6 +108,7 @@ _NAMES = {
     "stack": "kstack ustack stack_len",
     "symbol": "ksym usym uaddr",
     "unwind": "dw_ustack",
+    "cpython": "py_ustack",
 }
 
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -2,7 +2,8 @@
 
 A stack begins with a line break, and a line a frame follows: in mode "bpftrace" `
 name+offset@file:line`, "perf" a tab and `address name+offset (module)`, "raw" the address, "build_id" the
-build id and the offset in the file. What has no name shows its address.
+build id and the offset in the file. What has no name shows its address. Functions of Python are `name
+(file:line)`, in mode "perf" after the address at which the interpreter runs them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def render_stack(type: Stack, context: Context) -> Render:
         if is_kernel:
             found = symbols.kernel(stack.frames)
         else:
-            found = symbols.user(stack.pid, stack.program, stack.frames)
+            found = symbols.user(stack.pid, stack.program, stack.frames, stack.python)
         text = "".join([line(frame) for frames in found for frame in frames])
         return _end(b"\n" + text.encode("utf-8", "surrogateescape"), stack)
 
@@ -72,6 +73,8 @@ def _line(frame: Frame) -> str:
     if not frame.name:
         return f"        {frame.address:#x}\n"
     where = f"@{frame.file}:{frame.line}" if frame.file else ""
+    if frame.python:
+        return f"        {_python(frame)}\n"
     if frame.inlined:
         return f"        [inlined] {frame.name}{where}\n"
     return f"        {frame.name}+{frame.offset}{where}\n"
@@ -89,7 +92,15 @@ def _user_perf_line(frame: Frame) -> str:
         return _perf_line(frame)
     if not frame.name:
         return f"\t{frame.address:x} {frame.address:#x} ([unknown])\n"
+    if frame.python:
+        return f"\t{frame.address:x} {_python(frame)}\n"
     return f"\t{frame.address:x} {frame.name}+{frame.offset} ({frame.module or '[unknown]'})\n"
+
+
+def _python(frame: Frame) -> str:
+    if not frame.file:
+        return frame.name
+    return f"{frame.name} ({frame.file}:{frame.line})" if frame.line else f"{frame.name} ({frame.file})"
 
 
 def _build_id(status: int, build_id: bytes, offset: int) -> bytes:

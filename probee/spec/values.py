@@ -180,12 +180,14 @@ class Stack(CType):
     u16 count of frames, u16 number of the program that took it (see `Bundle.numbered`), u32 id of the
     process (0 of the kernel's), then room for `limit` frames, of which those past the count are zeros. A
     frame is a u64 address; in `mode` "build_id" a `struct bpf_stack_build_id`. `mode` says how it is shown:
-    "bpftrace", "perf", "raw", "build_id".
+    "bpftrace", "perf", "raw", "build_id". With `python`, room for as many words of `spec.python` follows: the
+    frames of CPython's interpreter, the innermost first, and zeros.
     """
 
     kernel: bool
     mode: str
     limit: int
+    python: bool = False
 
     @property
     def frame_size(self) -> int:
@@ -193,14 +195,15 @@ class Stack(CType):
 
     @property
     def size(self) -> int:
-        return 8 + self.limit * self.frame_size
+        return 8 + self.limit * (self.frame_size + 8 * self.python)
 
     @property
     def align(self) -> int:
         return 8
 
     def __str__(self) -> str:
-        return f"{'k' if self.kernel else 'u'}stack_{self.mode}_{self.limit}"
+        name = "py_ustack" if self.python else "kstack" if self.kernel else "ustack"
+        return f"{name}_{self.mode}_{self.limit}"
 
 
 @record

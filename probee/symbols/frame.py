@@ -16,8 +16,11 @@ if TYPE_CHECKING:
             """The frames of each address of the kernel: of a stack, of which all but the first are those
             that calls return to."""
 
-        def user(self, pid: int, program: int, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
-            """The frames of each address of a stack of process `pid`, that program `program` took."""
+        def user(
+            self, pid: int, program: int, addresses: Sequence[int], python: Sequence[int] = ()
+        ) -> list[tuple[Frame, ...]]:
+            """The frames of each address of a stack of process `pid`, that program `program` took; functions
+            of Python, of which `python` are the words (`spec.python`), in the place of the interpreter's."""
 
         def kernel_name(self, address: int) -> str:
             """The name of what is at an address of the kernel, "" when there is none."""
@@ -31,7 +34,8 @@ class Frame:
     """A function around an address. `name` is "" when it has none, `offset` is in bytes from its start.
 
     `module` is the file or the module of the kernel that it is of, "" when unknown. `file` and `line` are the
-    source's, "" and 0 when unknown. `inlined`: its code is in the frame that follows.
+    source's, "" and 0 when unknown. `inlined`: its code is in the frame that follows. `python`: it is a function
+    of Python, which the interpreter's code at `address` runs, 0 when that is not known.
     """
 
     address: int
@@ -41,6 +45,7 @@ class Frame:
     file: str = ""
     line: int = 0
     inlined: bool = False
+    python: bool = False
 
 
 class Addresses:
@@ -49,7 +54,9 @@ class Addresses:
     def kernel(self, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
         return [(Frame(address),) for address in addresses]
 
-    def user(self, pid: int, program: int, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
+    def user(
+        self, pid: int, program: int, addresses: Sequence[int], python: Sequence[int] = ()
+    ) -> list[tuple[Frame, ...]]:
         return [(Frame(address),) for address in addresses]
 
     def kernel_name(self, address: int) -> str:
@@ -79,7 +86,9 @@ class Named:
     def kernel(self, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
         return [self._frame(address) for address in addresses]
 
-    def user(self, pid: int, program: int, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
+    def user(
+        self, pid: int, program: int, addresses: Sequence[int], python: Sequence[int] = ()
+    ) -> list[tuple[Frame, ...]]:
         return [self._frame(address) for address in addresses]
 
     def kernel_name(self, address: int) -> str:

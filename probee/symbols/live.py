@@ -10,6 +10,7 @@ from __future__ import annotations
 from ..base.record import record
 from ..kernel.images import read_kallsyms, read_maps, read_start
 from ..spec.bundle import Special, UprobeLink
+from ..spec.python import PROCESSES
 from .demangle import demangle
 from .frame import Frame
 from .image import ImageOpener
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..kernel.mappings import Executed, Exited, Forked, Mapped, Watch
     from ..spec.bundle import Bundle
     from ..spec.machine import MapHandle
+    from .cpython import Pythons
     from .unwind import UnwindTables
 
 _PAGE = 0xFFF
@@ -85,6 +87,7 @@ class LiveSymbols:
         self._images = ImageOpener(self._settings.debug_info)
         self._watch: Watch | None = None
         self._tables: UnwindTables | None = None
+        self._pythons: Pythons | None = None
         self._served = 0
 
     # ---- the kernel
@@ -125,6 +128,10 @@ class LiveSymbols:
             from .unwind import UnwindTables
 
             self._tables = UnwindTables(unwind, self._images)
+            if PROCESSES in unwind:
+                from .cpython import Pythons
+
+                self._pythons = Pythons(unwind, self._images)
         for path in {link.path for link in self._links if link.program in self._numbered}:
             self._images.open_path(path)  # it may be deleted while we look
         if pid or self._is_everywhere:
@@ -166,6 +173,8 @@ class LiveSymbols:
         process = self._processes.get(pid)
         if self._tables is not None and process is not None and process.spaces:
             self._tables.replace(pid, process.spaces[-1].mappings)
+            if self._pythons is not None:
+                self._pythons.add(pid, process.spaces[-1].mappings)
 
     def close(self) -> None:
         """Hear of nothing more. What is known stays. May be called twice."""
@@ -194,7 +203,12 @@ class LiveSymbols:
         if self._served % _SWEEP == 0:
             for pid in tables.pids:
                 if pid not in self._processes or read_start(pid) != self._processes[pid].start:
-                    tables.forget(pid)
+                    self._forget(tables, pid)
+
+    def _forget(self, tables: UnwindTables, pid: int) -> None:
+        tables.forget(pid)
+        if self._pythons is not None:
+            self._pythons.forget(pid)
 
     def _mapped(self, change: Mapped) -> None:
         process = self._processes.get(change.pid)
@@ -209,6 +223,8 @@ class LiveSymbols:
         process.drop_kept()
         if self._tables is not None and self._tables.have(change.pid):
             self._tables.add(change.pid, [mapping])
+            if self._pythons is not None:
+                self._pythons.add(change.pid, [mapping])
         # Opened while it is there: of a process in a container that is gone, no path leads to it.
         self._images.open_mapping(change.pid, mapping)
 
@@ -217,7 +233,7 @@ class LiveSymbols:
         process.spaces.append(Space(change.pid, "", self._images))
         process.drop_kept()
         if self._tables is not None and self._tables.have(change.pid):
-            self._tables.forget(change.pid)
+            self._forget(self._tables, change.pid)
             self._tables.add(change.pid, ())
 
     def _forked(self, change: Forked) -> None:
@@ -233,10 +249,14 @@ class LiveSymbols:
         if process is not None:
             process.is_gone = True
         if self._tables is not None:
-            self._tables.forget(change.pid)
+            self._forget(self._tables, change.pid)
 
-    def user(self, pid: int, program: int, addresses: Sequence[int]) -> list[tuple[Frame, ...]]:
-        return self._user(pid, program, addresses[:1], False) + self._user(pid, program, addresses[1:], True)
+    def user(
+        self, pid: int, program: int, addresses: Sequence[int], python: Sequence[int] = ()
+    ) -> list[tuple[Frame, ...]]:
+        found = self._user(pid, program, addresses[:1], False)
+        found += self._user(pid, program, addresses[1:], True)
+        return self._pythons.merge(found, python) if self._pythons is not None and python else found
 
     def user_name(self, pid: int, program: int, address: int) -> str:
         ((*_, frame),) = self._user(pid, program, (address,), False)
