@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import errno
 import functools
 import importlib.util
 import os
 import platform
 import shutil
+import struct
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -29,10 +31,14 @@ EXPECTED_IN_CI = frozenset({"root", "bpf", "uprobe", "cc"})
 
 _SYSCALL_NUMBERS = {"x86_64": (321, 298), "aarch64": (280, 241)}  # bpf, perf_event_open
 _BPF_MAP_CREATE = 0
+_BPF_PROG_LOAD = 5
 _BPF_MAP_TYPE_ARRAY = 2
+_BPF_PROG_TYPE_RAW_TRACEPOINT = 17
 _PERF_FLAG_FD_CLOEXEC = 8
 _PERF_TYPE_BREAKPOINT = 5
 _HW_BREAKPOINT_W = 2
+
+_GPL = ctypes.create_string_buffer(b"GPL")
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,25 @@ def _bpf() -> bool:
     attr = b"".join(n.to_bytes(4, "little") for n in (_BPF_MAP_TYPE_ARRAY, 4, 8, 1))
     fd = _syscall(0, _BPF_MAP_CREATE, ctypes.create_string_buffer(attr, 128), 128)
     return _close(fd)
+
+
+def _helper(number: int) -> Callable[[], bool]:
+    def probe() -> bool:
+        """A call without arguments is EINVAL if it is the function that is wrong, EACCES if they are."""
+        code = ctypes.create_string_buffer(struct.pack("<BBhiBBhi", 0x85, 0, 0, number, 0x95, 0, 0, 0))
+        attr = struct.pack(
+            "<IIQQ", _BPF_PROG_TYPE_RAW_TRACEPOINT, 2, ctypes.addressof(code), ctypes.addressof(_GPL)
+        )
+        _close(_syscall(0, _BPF_PROG_LOAD, ctypes.create_string_buffer(attr, 128), 128))
+        return ctypes.get_errno() == errno.EACCES
+
+    return probe
+
+
+def _entry_caller() -> bool:
+    # Since Linux commit cfa7f3d2c526 ("perf,x86: avoid missing caller address in stack traces captured in
+    # uprobe") (in v6.12). What a kernel leaves out of stacks, it has no way to be asked.
+    return tuple(map(int, platform.release().split(".")[:2])) >= (6, 12)
 
 
 def _uprobe() -> bool:
@@ -207,6 +232,9 @@ FEATURES = {
     for feature in (
         Feature("root", "user id 0", _root),
         Feature("bpf", "bpf(2) that creates an array map", _bpf),
+        Feature("for_each_map_elem", "the helper bpf_for_each_map_elem, of Linux 5.13", _helper(164)),
+        Feature("bpf_loop", "the helper bpf_loop, of Linux 5.17", _helper(181)),
+        Feature("entry_caller", "user stacks at an entry that have its caller, of 6.12", _entry_caller),
         Feature("uprobe", "perf_event_open(2) on the uprobe PMU", _uprobe),
         Feature("kprobe", "perf_event_open(2) on the kprobe PMU", _kprobe),
         Feature("watchpoint", "perf_event_open(2) on a breakpoint", _watchpoint),
@@ -243,7 +271,7 @@ def _syscall(which: int, *arguments: object) -> int:
     numbers = _SYSCALL_NUMBERS.get(platform.machine())
     if numbers is None:
         return -1
-    result: int = ctypes.CDLL(None).syscall(numbers[which], *arguments)
+    result: int = ctypes.CDLL(None, use_errno=True).syscall(numbers[which], *arguments)
     return result
 
 

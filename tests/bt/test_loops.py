@@ -81,6 +81,7 @@ def test_bounded_loops_share_what_a_verifier_follows() -> None:
 
 
 @pytest.mark.kernel
+@pytest.mark.needs("bpf_loop")
 def test_called_loops_go_round_as_often_as_they_say() -> None:
     text = (
         "begin { @n = 300000; for $i : 0..@n { @last = $i; } $k = 0; while ($k < 200000) { $k++; } "

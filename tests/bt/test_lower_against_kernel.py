@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,9 @@ from builders.scripts import Script
 from programs import few
 
 from .in_kernel import check_agreement, live_target
+
+if TYPE_CHECKING:
+    from probee.spec.target import Target
 
 pytestmark = pytest.mark.kernel
 
@@ -37,10 +41,11 @@ _TRUTHS = ("<", ">", "<=", ">=", "==", "!=", "&&", "||")
 
 
 class Writer:
-    """Writes scripts whose types always fit, by the numbers of a generator."""
+    """Writes scripts whose types always fit, by the numbers of a generator, for what a target has."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, target: Target) -> None:
         self.random = random.Random(seed)
+        self.has_map_loops = "for_each_map_elem" in target.features
         self.loops = 0
 
     def pick(self, *choices: str) -> str:
@@ -94,7 +99,8 @@ class Writer:
         if depth > 0:
             inner = [self.statement(depth - 1) for _ in range(3)]
             choices += [f"if ({number(2)}) {{ {inner[0]} {inner[1]} }} else {{ {inner[2]} }}"] * 3
-            choices += [self.map_loop(depth)]
+            if self.has_map_loops:
+                choices += [self.map_loop(depth)]
         return self.pick(*choices)
 
     def map_loop(self, depth: int) -> str:
@@ -124,4 +130,5 @@ class Writer:
 @settings(max_examples=few(40), deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_scripts(seed: int) -> None:
-    check_agreement(Script(Writer(seed).script(), target=live_target()))
+    target = live_target()
+    check_agreement(Script(Writer(seed, target).script(), target=target))

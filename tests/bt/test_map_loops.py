@@ -102,6 +102,7 @@ def test_on_the_interpreter(text: str, loop: str) -> None:
 
 
 @pytest.mark.kernel
+@pytest.mark.needs("for_each_map_elem")
 @pytest.mark.parametrize("text", _ALL)
 @pytest.mark.parametrize("loops", [True, False], ids=["may_goto", "bpf_loop"])
 def test_in_the_kernel(text: str, loops: bool) -> None:
@@ -110,6 +111,7 @@ def test_in_the_kernel(text: str, loops: bool) -> None:
 
 
 @pytest.mark.kernel
+@pytest.mark.needs("for_each_map_elem")
 def test_large_text_in_loops_within_one_another() -> None:
     """Seven callbacks share 512 bytes of stack: what has no room there lies in scratch memory."""
     head = '@t["key"] = "a text that is longer than a word"; $s = "begin"; '

@@ -64,7 +64,8 @@ def _check_same(script: Script, found: Outcome, expected: Outcome) -> None:
 @settings(max_examples=few(30), deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_interpreter_and_vm(seed: int) -> None:
-    script = Script(Writer(seed).script(), target=make_target())
+    target = make_target()
+    script = Script(Writer(seed, target).script(), target=target)
     expected = _run_on_ir(script, b"probee")
     for interpret in (False, True):
         found = _run_on_vm(script.bundle, script.target.cpus, interpret=interpret)
@@ -75,7 +76,8 @@ def test_interpreter_and_vm(seed: int) -> None:
 @settings(max_examples=few(15), deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_interpreter_vm_and_kernel(seed: int) -> None:
-    script = Script(Writer(seed).script(), target=live_target())
+    target = live_target()
+    script = Script(Writer(seed, target).script(), target=target)
     with open("/proc/self/comm", "rb") as file:
         comm = file.read().rstrip(b"\n")
     values, variables = run_in_kernel(script.bundle)
