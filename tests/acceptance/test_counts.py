@@ -72,6 +72,7 @@ def test_pid_sees_the_same(probee: Probee, cc: Callable[..., Path], target: Call
     assert result.stderr.splitlines() == ["Attached 1 probe"]
 
 
+@pytest.mark.real_time("a million hits")
 def test_no_increment_is_lost_between_threads(probee: Probee, cc: Callable[..., Path]) -> None:
     binary = cc(THREADS)
     script = f"uprobe:{binary}:hit {{ @calls = count(); @x++; @total = sum(2); @by[pid]++; }}"
@@ -83,6 +84,7 @@ def test_no_increment_is_lost_between_threads(probee: Probee, cc: Callable[..., 
     assert by_pid == ["1000000"]
 
 
+@pytest.mark.real_time("two million records")
 def test_flood_to_a_text_file(probee: Probee, cc: Callable[..., Path], tmp_path: Path) -> None:
     binary, output = cc(FLOOD), tmp_path / "output"
     script = f'uprobe:{binary}:flood {{ printf("%ld\\n", arg0); }}'
@@ -94,6 +96,7 @@ def test_flood_to_a_text_file(probee: Probee, cc: Callable[..., Path], tmp_path:
     assert sorted(set(numbers)) == sorted(numbers)
 
 
+@pytest.mark.real_time("two million records")
 def test_flood_to_a_json_file(probee: Probee, cc: Callable[..., Path], tmp_path: Path) -> None:
     binary, output = cc(FLOOD), tmp_path / "output"
     script = f'uprobe:{binary}:flood {{ printf("%ld\\n", arg0); }}'
