@@ -53,6 +53,9 @@ def resolve_points(
                 provider = _find_provider(point)
                 _check_arguments(point, provider)
                 sites = _choose(provider.expand(point, target, pid), wanted)
+                if len(sites) > 1:
+                    sites, doubt = _choose_told(probe, sites)
+                    warnings += [Diagnostic("WARNING", doubt, written.span)] if doubt else []
                 if _names_args(probe):
                     sites = tuple([_with_args(site, provider, point) for site in sites])
             except (SourceError, TargetError) as fault:
@@ -115,6 +118,32 @@ def _choose(sites: Sequence[Site], wanted: str) -> tuple[Site, ...]:
         return tuple(sites)
     finds = re.compile(wanted).search
     return tuple([s for s in sites if finds(s.probe) or s.probe.partition(":")[0].lower() in _ALWAYS])
+
+
+def _choose_told(probe: tree.Probe, sites: tuple[Site, ...]) -> tuple[tuple[Site, ...], str]:
+    """Of many places those where what the probe asks for is known, and a warning of how many are left out.
+
+    In a program of Go, functions in assembly have arguments where they like. Where none is left, all are: then
+    it is an error that says why.
+    """
+    if not all(site.function for site in sites) or not any(site.arguments or site.goroutine for site in sites):
+        return sites, ""
+    used = {node.name for node in walk(probe) if isinstance(node, tree.Identifier)}
+    numbers = [int(name[3:]) for name in used if name[:3] == "arg" and name[3:].isdecimal()]
+    told = tuple([site for site in sites if _tells(site, numbers, goid="goid" in used)])
+    left_out = len(sites) - len(told)
+    if not told or not left_out:
+        return sites, ""
+    some = next(site.function or site.probe for site in sites if site not in told)
+    return told, f"{left_out} functions, such as {some}, don't tell what is asked for here, and are not traced"
+
+
+def _tells(site: Site, numbers: list[int], *, goid: bool) -> bool:
+    from ..funcs.usdt import find_trouble
+
+    arguments = site.arguments
+    known = arguments is None or not any(find_trouble(arguments, number) for number in numbers)
+    return known and (site.goroutine is not None or not goid)
 
 
 def _unmatched(point: Point, fault: Fault) -> Fault:

@@ -61,9 +61,8 @@ class InterpMap:
 
     def _add(self, key: bytes) -> list[Region]:
         name = f"value of {self.spec.name}"
-        self.entries[key] = [
-            self._memory.add(name, bytearray(self.spec.value_size)) for _ in range(self.copies)
-        ]
+        content = self.spec.content.ljust(self.spec.value_size, b"\0")
+        self.entries[key] = [self._memory.add(name, bytearray(content)) for _ in range(self.copies)]
         return self.entries[key]
 
     def update(self, key: bytes, value: bytes, flags: int = 0, cpu: int = 0) -> int:

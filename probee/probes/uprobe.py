@@ -108,13 +108,18 @@ class Uprobe(Provider):
         except ValueError as error:
             raise self.misspelled(point, str(error)) from None
         sites: list[Site] = []
+        refused: list[TargetError] = []
         for place in places:
             try:
                 sites += self._sites(binary, place, point, pid)
-            except TargetError:
-                # Of many functions, some never return.
-                if len(places) == 1:
-                    raise
+            except TargetError as error:
+                refused.append(error)
+        if refused and not sites:
+            raise refused[0]
+        if refused:
+            # Of many functions, some never return.
+            told = f"{len(refused)} functions are not traced: {refused[0].message}"
+            sites[0] = replace(sites[0], warning=told + (", for one" if len(refused) > 1 else ""))
         return sites
 
     def _sites(self, binary: Binary, place: Place, point: Point, pid: int) -> list[Site]:

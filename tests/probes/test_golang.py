@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -105,8 +106,24 @@ def test_places() -> None:
 
 
 def test_pattern() -> None:
-    """Functions that never return, or can't be disassembled, are left out of many."""
-    assert offsets(compiled("uretprobe:go:main.* { @ = count(); }")) == [(11, False), (17, False)]
+    """Functions that never return, or can't be disassembled, are left out of many, and counted."""
+    script = compiled("uretprobe:go:main.* { @ = count(); }")
+    assert offsets(script) == [(11, False), (17, False)]
+    (warning,) = script.warnings
+    assert re.fullmatch(r"2 functions are not traced: main\.\w+ of /apps/go .*, for one", warning.message)
+    assert "can't be disassembled" in wrong("uretprobe:go:main.b* { }")
+
+
+@pytest.mark.parametrize("name", ["arg0", "goid"])
+def test_pattern_with_functions_that_tell_nothing(name: str) -> None:
+    """Of many functions those in assembly are left out, and counted, where they don't tell what is asked for."""
+    script = compiled(f"uprobe:go:*m* {{ @[{name}] = count(); }}")
+    assert {link.probe for link in script.bundle.links} == {
+        f"uprobe:{GO}:main.{function}" for function in ("main", "loop", "broken")
+    }
+    (warning,) = script.warnings
+    assert warning.message.startswith("1 functions, such as runtime.memmove, don't tell what is asked for")
+    assert not compiled("uprobe:go:*m* { @ = count(); }").warnings
 
 
 def test_result() -> None:

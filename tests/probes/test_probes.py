@@ -386,6 +386,25 @@ def test_many_functions_share_a_program_and_a_link_where_there_are_such_links() 
     assert [t for _, t in types("k:vfs_* { @[func] = count(); }", "kprobe_multi")] == [AttachType.NONE] * 2
 
 
+def test_one_program_serves_many_uprobes_and_knows_where_it_is() -> None:
+    """By the cookies of the links; kernels without them get a program for each place."""
+    text = "uprobe:program:* { print((func, probe)); }"
+    alone = Script(text, target=make_target(features=("atomics_fetch",)))
+    assert len(alone.bundle.programs) == len(alone.bundle.links) > 1
+    assert all(isinstance(link, UprobeLink) and not link.cookie for link in alone.bundle.links)
+    script = Script(text, target=make_target(features=("atomics_fetch", "attach_cookie")))
+    assert len(script.bundle.programs) == 1
+    for link, plain in zip(script.bundle.links, alone.bundle.links, strict=True):
+        assert isinstance(link, UprobeLink)
+        script.machine.cookie = link.cookie
+        function = link.probe.rpartition(":")[2]
+        assert script.run().values() == [(function, link.probe)]
+        assert link.probe == plain.probe
+    assert [link.cookie for link in script.bundle.links] == list(range(1, len(script.bundle.links) + 1))
+    script.machine.cookie = 1 << 40  # of nobody, and nothing past the table is read
+    assert script.run().values()[0][0] in {link.probe.rpartition(":")[2] for link in script.bundle.links}
+
+
 def _bare(text: str, **options: Any) -> tuple[Link, ...]:
     """Links without their spans."""
     return tuple([replace(link, span=None) for link in _links(text, **options)])
