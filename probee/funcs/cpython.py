@@ -32,6 +32,7 @@ from ..spec.python import (
     TEXT_BYTES,
     TEXT_FIRST,
     UNKNOWN,
+    USED,
 )
 from ..spec.values import Stack
 from .emit import Place
@@ -344,14 +345,9 @@ class _Copy:
         total = b.const(HEAD.size, U64)
         for _, size in (name, file, (lines, lines)):
             total = b.op("add", total, self._rounded(size))
-        place = b.fetch_add(b.global_(TEXT, 0), total)
-        room, full, done = b.new_block(), b.new_block(), b.new_block()
+        full, done = b.new_block(), b.new_block()
         b.write("word", b.const(0, U64))
-        b.branch(b.compare("ult", place, TEXT_BYTES), room, full)
-        b.place(full)
-        to.count("python_text_full")
-        b.jump(done)
-        b.place(room)
+        place = self._take(total, full)
         self._fill(place, name, file, lines)
         word = b.op("shl", b.op("add", b.op("lshr", place, 3), 1), PLACE_AT)
         b.write("word", word)
@@ -360,7 +356,36 @@ class _Copy:
         b.store(self._value, b.load(self._name, U64), 8, 16)
         b.call("map_update_elem", b.map(CODES), walk._address("key"), self._value, UpdateFlag.ANY)
         b.jump(done)
+        b.place(full)
+        to.count("python_text_full")
+        b.jump(done)
         b.place(done)
+
+    def _take(self, size: Value, full: Block) -> Value:
+        """A place for `size` bytes of text that is nobody else's; to `full` where there is none."""
+        b, target = self.b, self._walk.to.unit.target
+        room = b.new_block()
+        if target.have("atomics_fetch"):
+            place = b.fetch_add(b.global_(TEXT, 0), size)
+            b.branch(b.compare("ult", place, TEXT_BYTES), room, full)
+            b.place(room)
+            return place
+        # Kernels without run these programs with preemption off: a part of its own is each CPU's alone.
+        share = TEXT_BYTES >> (target.cpus - 1).bit_length()
+        none = b.own_slot(8)
+        b.store(none, 0, 4)
+        used = b.call("map_lookup_elem", b.map(USED), none)
+        there = b.new_block()
+        b.branch(b.compare("ne", used, 0), there, full)
+        b.place(there)
+        used = b.cast(used, VALUE)
+        place = b.load(used, U64)
+        end = b.op("add", place, size)
+        b.branch(b.compare("ule", end, share), room, full)
+        b.place(room)
+        b.store(used, end, _WORD)
+        cpu = b.ext(b.call("get_smp_processor_id"), U64)
+        return b.op("add", place, b.op("mul", cpu, share))
 
     def _fill(self, place: Value, name: tuple[Value, Value], file: tuple[Value, Value], lines: Value) -> None:
         b = self.b

@@ -4,6 +4,8 @@ processes  hash: u32 process id → `FIELDS`, u64 each: where things are in a pr
 codes      hash: (u64 address of a code object, u32 process id, u32 0) → `CODE`: where it is in `text`
 text       u64 count of bytes that follow and are used, then what was copied of code objects: each is `HEAD`, the
            bytes of its qualified name, of its file's name and of its table of lines, each from a multiple of 8 on
+used       u64 count of the bytes of its own part of `text` that a CPU has used, on kernels where no program can
+           add to a number and learn what it was
 
 A program that meets a code object copies it, for the process may be gone, and the object too, when the stack
 is shown. Nothing in `text` is written twice, so that a place there stands for one code object for ever.
@@ -19,7 +21,12 @@ from ..base.record import record
 from .abi import MapFlag, MapType
 from .bundle import Map
 
-PROCESSES, CODES, TEXT = "unwind_python_processes", "unwind_python_codes", "unwind_python_text"
+PROCESSES, CODES, TEXT, USED = (
+    "unwind_python_processes",
+    "unwind_python_codes",
+    "unwind_python_text",
+    "unwind_python_used",
+)
 
 FIELDS = (
     "interpreters",  # address of the pointer to the first interpreter
@@ -78,6 +85,7 @@ MAPS = (
     Map(PROCESSES, MapType.HASH, 4, PROCESS.size, _MOST_PROCESSES),
     Map(CODES, MapType.HASH, CODE_KEY.size, CODE.size, _MOST_CODES),
     Map(TEXT, MapType.ARRAY, 4, TEXT_FIRST + TEXT_BYTES + _REST, 1, MapFlag.MMAPABLE),
+    Map(USED, MapType.PERCPU_ARRAY, 4, 8, 1),
 )
 
 INSTRUCTION_BITS = 19
