@@ -6,6 +6,7 @@ caller's business. Whatever it makes, `close` takes away again, also after an ex
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -65,7 +66,6 @@ OUT_OF_BOUNDS = "Array access out of bounds. This can lead to unexpected results
 LOOP_LIMIT = "A loop ended early: it went round as often as this kernel allows."
 NO_UNWIND_TABLE = "No DWARF unwind data available for this process. Its stack was taken by frame pointers."
 _WARNINGS = {
-    "map_full": MAP_FULL,
     "div0": DIVIDED_BY_ZERO,
     "loop_limit": LOOP_LIMIT,
     "out_of_bounds": OUT_OF_BOUNDS,
@@ -137,9 +137,9 @@ def _fetch_debug(build_id: bytes) -> str | None:
     urls = os.environ.get("DEBUGINFOD_URLS", "").split()
     if not urls:
         return None
-    from .symbols.debuginfod import fetch_debug
+    from .debuginfod import fetch_debug
 
-    return fetch_debug(build_id, urls, os.path.join(cache_folder(), "debuginfod"))
+    return fetch_debug(build_id, urls, os.path.join(cache_folder(), "debuginfod"), now=time.time())
 
 
 def _demangle(name: str) -> str:
@@ -281,13 +281,14 @@ class Session:
         if bundle.globals:
             self.losses = Losses(bundle.counters, self._maps[bundle.globals].view())
 
-    def set_facts(self, start: int, pid: int = 0, child: int = 0) -> None:
+    def set_facts(self, start: int, pid: int = 0, child: int = 0, *, tai: int | None = None) -> None:
         """Tell the programs when, on the boot clock in nanoseconds, the run began (what `elapsed` counts
-        from), which process is traced, and which one the tracer started."""
+        from), which process is traced, and which one the tracer started. `tai` is by how many nanoseconds
+        TAI is ahead of the monotonic clock, measured where it is None and wanted."""
         bundle = self.bundle
         facts = [(bundle.start_time, start), (bundle.traced_pid, pid), (bundle.child_pid, child)]
         if bundle.tai_offset >= 0:
-            facts.append((bundle.tai_offset, measure_tai_offset()))
+            facts.append((bundle.tai_offset, measure_tai_offset() if tai is None else tai))
         for at, number in facts:
             if at >= 0:
                 view = self._maps[self.bundle.globals].view()
@@ -458,7 +459,7 @@ class Printer:
     def __init__(self, session: Session, output: Output) -> None:
         self._session = session
         self._output = output
-        self._warned: set[tuple[str, str]] = set()
+        self._warned: set[tuple[str, int]] = set()
         self._percentiles = _parse_percentiles(str(dict(session.bundle.config).get("percentiles", "")))
 
     def show(self, batches: Iterator[Batch]) -> None:
@@ -504,12 +505,18 @@ class Printer:
             elif counter.kind == "helper":
                 for _ in range(min(count, _MOST_FAILURES)):
                     self._tell_failure(counter, losses.last_result(counter))
-            elif (counter.kind, counter.variable) not in self._warned:
-                self._warned.add((counter.kind, counter.variable))
-                self._output.warning(_WARNINGS[counter.kind], counter.span)
+            elif (place := (counter.kind, counter.span.start if counter.span else -1)) not in self._warned:
+                self._warned.add(place)
+                if counter.kind == "map_full":
+                    self._tell_failure(counter, losses.last_result(counter))
+                else:
+                    self._output.warning(_WARNINGS[counter.kind], counter.span)
         if lost:
             self._output.lost(lost)
 
     def _tell_failure(self, counter: Counter, result: int) -> None:
-        message = LOOKUP_FAILED if counter.variable == _LOOKUP else os.strerror(-result)
+        if counter.kind == "map_full" and result == -errno.E2BIG:
+            message = MAP_FULL
+        else:
+            message = LOOKUP_FAILED if counter.variable == _LOOKUP else os.strerror(-result)
         self._output.failure(message, counter.variable, result, counter.span)

@@ -115,7 +115,7 @@ class Btf:
             yield from self.base.iter_named(name, kind)
 
     def iter_kind(self, kind: Kind) -> Iterator[int]:
-        """Ids of all types of a kind, those of the base left out."""
+        """Ids of all types of a kind, those of the base left out. Raises FormatError."""
         words, wanted = self._words, int(kind)
         for number, at in enumerate(self._index.offsets):
             if words[at + 1] >> KIND_SHIFT & KIND_MASK == wanted:

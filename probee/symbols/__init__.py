@@ -9,12 +9,11 @@
     table       functions of one ELF file by address
     perfmap     functions that a JIT compiler made, from /tmp/perf-PID.map
     kallsyms    symbols of the kernel, from the text of /proc/kallsyms
-    debuginfod  debug files from servers, by build id
     intervals   what covers an address, of ranges that may overlap
     demangle    names of C++ and Rust
     rust_v0     Rust's mangling since 2020 (RFC 2603)
     rust_legacy Rust's mangling before
 
-Pure but for `live` and `image`, which open what belongs to a process, `debuginfod`, and `demangle`, which
-asks the C++ run-time library where it is installed.
+Pure but for `live` and `image`, which open what belongs to a process, and `demangle`, which asks the C++
+run-time library where it is installed.
 """

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import probee.attach
 import probee.probes
 from probee.attach.machine import KINDS
 from probee.spec.bundle import Link
 
-# Modules that are no probe kind of their own.
-NOT_KINDS = {"machine", "provider", "glob"}
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
-def modules(package: object) -> set[str]:
-    names = {module.name for module in pkgutil.iter_modules(package.__path__)}  # type: ignore[attr-defined]
-    return names - NOT_KINDS
+def kinds(package: ModuleType, mark: str) -> set[str]:
+    """Modules of a package that have what every probe kind has."""
+    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    return {name for name in names if hasattr(import_module(f"{package.__name__}.{name}"), mark)}
 
 
 def test_every_link_can_be_attached() -> None:
@@ -27,4 +28,5 @@ def test_every_link_can_be_attached() -> None:
 
 def test_both_halves_have_the_same_files() -> None:
     # A mark is attached as a uprobe is.
-    assert modules(probee.attach) == modules(probee.probes) - {"usdt"} == set(KINDS.values())
+    attached, compiled = kinds(probee.attach, "attach"), kinds(probee.probes, "PROVIDERS")
+    assert attached == compiled - {"usdt"} == set(KINDS.values())

@@ -30,10 +30,11 @@ def read_everything(data: bytes, base: Btf | None = None, index: bytes | None = 
     try:
         btf = Btf(data, "x", base, index=index)
         btf.find("node")
+        kinds = [list(btf.iter_kind(kind)) for kind in Kind]
     except FormatError:
         return
-    for kind in Kind:
-        for id in btf.iter_kind(kind):
+    for ids in kinds:
+        for id in ids:
             for read in (btf.type, btf.name, btf.linkage):
                 try:
                     found = read(id)

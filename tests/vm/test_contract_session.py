@@ -69,7 +69,8 @@ def test_a_script_from_begin_to_end(machine: tuple[Any, Target]) -> None:
             "@a": 5,
             "@n": sent[-1][1],
         }
-        # Probes are detached when exit is seen, so that on a real clock some may have fired since.
-        assert sum(count for _, count in session.read("@evens")) >= 23 - 11
+        # Maps are cleared when that is seen: on a real clock some ticks may have been counted by then.
+        evens = sum(count for _, count in session.read("@evens"))
+        assert evens == 23 - 11 if isinstance(made, Vm) else 0 < evens <= 23 - 11
     assert sent[:-1] == [("begin %d", 5), *[("tick %d", n) for n in range(1, 24)]]
     assert sent[-1][0] == "end %d"

@@ -26,10 +26,15 @@ _NOT_FOUND = 404
 _SCHEMES = ("http://", "https://")
 
 
-def fetch_debug(build_id: bytes, urls: Sequence[str], folder: str, *, timeout: float = TIMEOUT) -> str | None:
-    """Path of the debug file with that build id, from `folder` or else from the first server that has it."""
+def fetch_debug(
+    build_id: bytes, urls: Sequence[str], folder: str, *, now: float, timeout: float = TIMEOUT
+) -> str | None:
+    """Path of the debug file with that build id, from `folder` or else from the first server that has it.
+
+    `now`: seconds since 1970, by which it is told how old an answer is.
+    """
     path = os.path.join(folder, f"{build_id.hex()}.debug")
-    known = _look(path)
+    known = _look(path, now)
     if known is not None:
         return path if known else None
     try:
@@ -48,7 +53,7 @@ def fetch_debug(build_id: bytes, urls: Sequence[str], folder: str, *, timeout: f
     return None
 
 
-def _look(path: str) -> bool | None:
+def _look(path: str, now: float) -> bool | None:
     """True: it is there. False: no server had it, not long ago. None: nobody knows."""
     try:
         facts = os.stat(path)
@@ -56,7 +61,7 @@ def _look(path: str) -> bool | None:
         return None
     if facts.st_size:
         return True
-    return False if time.time() - facts.st_mtime < _MISSING_FOR else None
+    return False if now - facts.st_mtime < _MISSING_FOR else None
 
 
 def _write_nothing(path: str) -> None:
