@@ -52,10 +52,13 @@ _LESSONS = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the demo; the exit status is 0 when every one-liner's was. `arguments` must be empty.
+    """Run the demo; the exit status is 0 when every one-liner's was. `arguments` may ask for help.
 
     Raises UsageError for arguments, and ProbeeError where this user may not trace.
     """
+    if arguments and arguments[0] in ("-h", "--help"):
+        print("USAGE:\n    probee demo\n\nTraces a small workload of its own, live. Needs root.")
+        return 0
     if arguments:
         raise UsageError(f"demo takes no arguments, got {arguments[0]!r}")
     if os.geteuid() != 0:

@@ -227,7 +227,9 @@ def type_binary(c: Checker, node: tree.Node, op: str, left: tree.Expr, right: tr
         _check_divisor(c, node, op, left, right, one, other)
     result = arithmetic(op, one, other)
     wanted = merge(reads_as(one) or one, reads_as(other) or other) if op in COMPARISONS else result
-    if wanted is not None and not isinstance(wanted, Bool):
+    # The difference of two clocks or counters is what it should be, though they are unsigned and it is not.
+    likes = op == "-" and describe(reads_as(one) or one) == describe(reads_as(other) or other) == "uint64"
+    if wanted is not None and not isinstance(wanted, Bool) and not likes:
         check_conversion(c, left, one, wanted)
         check_conversion(c, right, other, wanted)
     return result
@@ -400,6 +402,12 @@ def _tuple(c: Checker, expr: tree.TupleExpr) -> CType | None:
     return Tuple(items) if items is not None else None
 
 
+def _type_name(c: Checker, expr: tree.TypeName) -> CType | None:
+    """A type that a macro was given, and uses as a value."""
+    c.error("expected a value, got a type", expr.span, "a macro takes types for what it names as a type: (T)x")
+    return None
+
+
 def _call(c: Checker, expr: tree.Call | tree.Identifier) -> CType | None:
     return check_call(c, expr)
 
@@ -430,4 +438,5 @@ _EXPRESSIONS: dict[type, Callable[[Checker, Any], CType | None]] = {
     tree.IfExpr: check_if,
     Inlined: check_inlined,
     tree.TypeInfo: check_typeinfo,
+    tree.TypeName: _type_name,
 }

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 def parse_words(
     arguments: list[str], short: str, usage: str, long: Sequence[str] = ()
 ) -> tuple[dict[str, str], list[str]]:
-    """Options and words of a command line. Raises UsageError."""
+    """Options and words of a command line; --help is -h where that is known. Raises UsageError."""
+    known = {*long, "help"} if "h" in short else long
     try:
-        options, words = getopt.gnu_getopt(arguments, short, list(long))
+        options, words = getopt.gnu_getopt(arguments, short, sorted(known))
     except getopt.GetoptError as error:
         raise UsageError(str(error), hint=usage.splitlines()[1].strip()) from None
-    return dict(options), words
+    return {"-h" if name == "--help" else name: value for name, value in options}, words
 
 
 def read_input(words: Sequence[str]) -> tuple[str, bytes]:

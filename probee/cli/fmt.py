@@ -25,8 +25,8 @@ _MODES = {"-i": "in-place", "--in-place": "in-place", "--check": "check", "--dif
 
 def main(arguments: list[str]) -> int:
     """Run the command; the exit status. Raises ProbeeError."""
-    options, words = parse_words(arguments, "ih", USAGE, ("in-place", "check", "diff", "help"))
-    if "-h" in options or "--help" in options:
+    options, words = parse_words(arguments, "ih", USAGE, ("in-place", "check", "diff"))
+    if "-h" in options:
         sys.stdout.write(USAGE)
         return 0
     modes = {_MODES[name] for name in options}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -23,6 +24,7 @@ COMMANDS = {
 """Name of a command → the module whose `main(arguments)` it is. Whatever else is typed is `trace`."""
 
 INTERRUPTED = 130
+_NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _OBJECTS = 20_000
 """New objects after which Python looks for garbage."""
 
@@ -50,22 +52,35 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads what a command printed; Python must not fail again when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
+        return _give_up_stdout()  # nobody reads what a command printed
+    except OSError as error:
+        # Of what Python calls files, only standard output is written to without its name in the error.
+        if error.filename is not None or error.errno not in _NOT_WRITTEN:
+            raise
+        _say(f"ERROR: write to stdout: {os.strerror(error.errno)}")
+        return _give_up_stdout()
 
 
 def _run(given: list[str]) -> int:
+    status: int
     name = COMMANDS.get(given[0]) if given else None
     if name is None:
         from .trace import main as trace
 
-        return trace(given)
+        status = trace(given)
+        sys.stdout.flush()
+        return status
     from importlib import import_module
 
-    status: int = import_module(name).main(given[1:])
+    status = import_module(name).main(given[1:])
     sys.stdout.flush()
     return status
+
+
+def _give_up_stdout() -> int:
+    """Python must not fail again when it flushes at the end; the exit status."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 1
 
 
 def _fill_descriptors() -> None:
@@ -75,6 +90,8 @@ def _fill_descriptors() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
 
 
 def _say(message: str) -> None:

@@ -55,7 +55,8 @@ def main(arguments: list[str]) -> int:
         return 0
     if not 1 <= len(words) <= 2:
         raise UsageError(
-            f"expected FILE and perhaps PATTERN, got {len(words)} words", hint=USAGE.splitlines()[1].strip()
+            f"expected FILE and perhaps PATTERN, got {' '.join(words) or 'neither'}",
+            hint=USAGE.splitlines()[1].strip(),
         )
     files = open_files()
     binary = Binary(files, find_binary(files, words[0]))

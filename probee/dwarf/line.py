@@ -315,20 +315,45 @@ def find_line_addresses(dwarf: Dwarf, path: str, line: int, column: int = 0) -> 
     in many places: inlined, unrolled, split. Rows of one line that follow each other count once.
     """
     found: dict[int, Line] = {}
-    seen: set[int] = set()
-    for unit in dwarf.iter_units():
-        table = line_table(unit) if unit.root.has(AT.STMT_LIST) else None
-        if table is None or table.offset in seen:
-            continue
-        seen.add(table.offset)
+    for table in _iter_tables(dwarf):
         for row in _rows_of(table, path, line, column):
             found.setdefault(row[0], table.line_of(row))
     return [found[address] for address in sorted(found)]
 
 
-def _rows_of(table: LineTable, path: str, line: int, column: int) -> Iterator[Row]:
+def find_file_lines(dwarf: Dwarf, path: str) -> list[int]:
+    """The lines of `path` (the end of a path) that statements are of, in order."""
+    found: set[int] = set()
+    for table in _iter_tables(dwarf):
+        numbers = _numbers_of(table, path)
+        for sequence in table.sequences if numbers else ():
+            found.update([row[2] for row in sequence.rows if row[1] in numbers and row[4] and row[2]])
+    return sorted(found)
+
+
+def iter_source_files(dwarf: Dwarf) -> Iterator[str]:
+    """Paths of all source files that line tables name."""
+    for table in _iter_tables(dwarf):
+        yield from table.files
+
+
+def _iter_tables(dwarf: Dwarf) -> Iterator[LineTable]:
+    """Each line table once: units may share one."""
+    seen: set[int] = set()
+    for unit in dwarf.iter_units():
+        table = line_table(unit) if unit.root.has(AT.STMT_LIST) else None
+        if table is not None and table.offset not in seen:
+            seen.add(table.offset)
+            yield table
+
+
+def _numbers_of(table: LineTable, path: str) -> set[int]:
     first = 0 if table.version == 5 else 1
-    numbers = {n for n, file in enumerate(table.files, first) if _is_tail(path, file)}
+    return {n for n, file in enumerate(table.files, first) if _is_tail(path, file)}
+
+
+def _rows_of(table: LineTable, path: str, line: int, column: int) -> Iterator[Row]:
+    numbers = _numbers_of(table, path)
     for sequence in table.sequences if numbers else ():
         before = False
         for row in sequence.rows:

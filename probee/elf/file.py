@@ -103,7 +103,7 @@ class Elf:
         self.path, self.base = path, base
         ident = self.data[0:16]
         if ident[:4] != b"\x7fELF":
-            raise self.error(f"expected an ELF file (7f 45 4c 46), got {ident[:4].hex(' ') or 'nothing'}")
+            raise self.error(f"expected an ELF file (7f 45 4c 46), got {_describe_start(self.data)}")
         if len(ident) < 16 or ident[4] not in (ELFCLASS.ELF32, ELFCLASS.ELF64):
             raise self.error("expected class 1 (32 bit) or 2 (64 bit)", at=4)
         if ident[5] not in (ELFDATA.LSB, ELFDATA.MSB):
@@ -364,6 +364,15 @@ class Elf:
             left = max(len(self.data) - start, 0)
             raise self.error(f"expected {what} of {size} bytes, got {left}", at=start)
         return self.data[start : start + size]
+
+
+def _describe_start(data: Image) -> str:
+    """What a file that is no ELF file begins with, in words where it is a script."""
+    start = bytes(data[:128])
+    if start[:2] == b"#!":
+        interpreter = start[2:].split(b"\n")[0].decode("utf-8", "backslashreplace").strip()
+        return f"a script of {interpreter}, which is the program that runs"
+    return start[:4].hex(" ") or "nothing"
 
 
 def _image(view: memoryview) -> Image:

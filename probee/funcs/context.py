@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from .func import Checking
     from .located import Found
 
+_NAMED = "args needs a probe with named fields, such as tracepoint"
+_WITHOUT = {
+    "uretprobe": "arguments are gone when a function returns: keep them at its entry, @x[tid] = args.x",
+    "kretprobe": "arguments are gone when a function returns: keep them at its entry, @x[tid] = arg0",
+}
+
 
 @func
 class Args(Func):
@@ -24,7 +30,7 @@ class Args(Func):
         for provider, context in to.contexts:
             if context is None:
                 message = f"The args builtin can not be used with '{provider.name}' probes"
-                to.error(message, call.span, "args needs a probe with named fields, such as tracepoint")
+                to.error(message, call.span, _WITHOUT.get(provider.name, _NAMED))
                 return None
         return next((context for _, context in to.contexts), None)
 

@@ -53,11 +53,15 @@ class Found:
 
 # Why not
 
+_NOT_PASSED = "DW_OP_parameter_ref"
+
 
 def find_trouble(location: Location, machine: int) -> str | None:
     """Why a program can't read what is at `location`, None where it can. `machine`: ELF's of the CPU."""
     if isinstance(location, OptimisedOut):
         return "it was optimised out: the compiler keeps no value of it here"
+    if isinstance(location, Unsupported) and location.operation == _NOT_PASSED:
+        return "it was optimised out: this clone of the function is called without it"
     if isinstance(location, Unsupported):
         return f"it is {location.operation}" if " " in location.operation else _unfollowed(location.operation)
     if isinstance(location, Pointer):

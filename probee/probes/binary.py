@@ -57,7 +57,11 @@ class Binary:
     def need_dwarf(self) -> Dwarf:
         """The debug information. Raises TargetError that says where it was looked for."""
         if self.dwarf is None:
-            raise TargetError(f"{self.path} has no debug information", hint=f"looked in {self.looked_in}")
+            raise TargetError(
+                f"{self.path} has no debug information",
+                hint=f"looked in {self.looked_in}; compilers make it with -g, packages in -dbg, -dbgsym or"
+                " -debuginfo and the servers of DEBUGINFOD_URLS have it",
+            )
         return self.dwarf
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..base.errors import TargetError
 from ..base.record import replace
+from ..base.registry import near_misses
 from ..ctype.types import Member, NamedStruct, Ptr, Struct
 from ..spec.abi import ProgType
 from ..spec.bundle import RawTracepointLink
@@ -58,7 +59,9 @@ class _RawTracepoint(Provider):
         missing = "Probe has no valid attach points. " + wish
         if module:
             missing = f"No matches for rawtracepoint {module}:{event}."
-        raise TargetError(missing, span=point.span)
+        near = near_misses(event, [known for _, known in names.iter_tracepoints()])
+        hint = f"did you mean {' or '.join(near)}?" if near else None
+        raise TargetError(missing, span=point.span, hint=hint)
 
     def _site(self, point: Point, event: str, target: Target, module: str) -> Site:
         probe = f"{self.name}:{event}"

@@ -53,7 +53,7 @@ class _Usdt(Uprobe):
     def _split(self, point: Point, pid: int) -> tuple[str, ...]:
         """File, provider where it is named, name. Raises SourceError."""
         args = point.args
-        if pid and len(args) == 1:
+        if pid and len(args) == 1 and "/" not in args[0]:
             args = ("", *args)
         if not 2 <= len(args) <= 3:
             found = len(point.args)

@@ -14,6 +14,7 @@ import re
 
 from ..base.errors import TargetError
 from ..base.record import record
+from ..base.registry import near_misses
 from ..elf.consts import STT
 from ..elf.resolve import resolve_symbol
 from .glob import compile_glob
@@ -22,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ..dwarf.file import Dwarf
     from ..elf.resolve import Location
     from ..elf.symbols import Symbol
     from .binary import Binary
@@ -33,6 +35,7 @@ _CLONE = re.compile(r"(?:\.(?:constprop|isra|lto_priv)(?:\.\d+)*)+")
 _UNSAFE = "--unsafe attaches nevertheless; a breakpoint inside of an instruction breaks the program"
 _NO_OFFSET = "a return probe takes no offset: it fires when the function returns"
 _MOST_CODE = 1 << 20
+_SHOWN = 5
 
 
 @record
@@ -179,8 +182,9 @@ def _explained(binary: Binary, name: str, error: TargetError) -> TargetError:
         return error
     if all(function.entry is None for function in functions):
         calls = sum(len(function.inlined) for function in functions)
+        places = "1 place" if calls == 1 else f"{calls} places"
         return TargetError(
-            f"{name} has no code of its own in {binary.path}: it was inlined in {calls} places",
+            f"{name} has no code of its own in {binary.path}: it was inlined in {places}",
             hint=f"probee dwarf {binary.path} {name} shows where",
         )
     addresses = " or ".join([f"{f.entry:#x}" for f in functions if f.entry is not None])
@@ -293,8 +297,23 @@ def _find_line(binary: Binary, parts: tuple[str, ...]) -> list[Place]:
     found = find_line_addresses(dwarf, file, int(line), int(column))
     places = list(_iter_line_places(binary, text, [one.address for one in found]))
     if not places:
-        raise TargetError(f"no code of {elf.path} is of {':'.join(parts)}")
+        raise TargetError(
+            f"no code of {elf.path} is of {':'.join(parts)}", hint=_lines_near(dwarf, file, int(line))
+        )
     return places
+
+
+def _lines_near(dwarf: Dwarf, file: str, line: int) -> str:
+    """What a line that has no code may have been meant to be."""
+    from ..dwarf.line import find_file_lines, iter_source_files
+
+    lines = find_file_lines(dwarf, file)
+    if not lines:
+        names = sorted({path.rpartition("/")[2] for path in iter_source_files(dwarf)})
+        near = near_misses(file.rpartition("/")[2], names) or names[:_SHOWN]
+        return f"no source file of it is called {file}; there are {', '.join(near)}"
+    before, after = [n for n in lines if n < line], [n for n in lines if n > line]
+    return f"lines of {file} that have code: {', '.join(map(str, before[-2:] + after[:2]))}"
 
 
 def _iter_line_places(binary: Binary, text: str, addresses: list[int]) -> Iterator[Place]:

@@ -52,6 +52,8 @@ def test_what_fits_in_no_number(expression: str) -> None:
         ("$a = ((uint64)1, 2); $a = ((int64)1, 300);", ["(uint64)1"]),
         ("$a = (uint32)1; $a = (int64)2;", []),
         ("$a = (uint64)1; $a = 7;", []),
+        ("@start[tid] = nsecs; @h = hist(nsecs - @start[tid]);", []),
+        ("@a = nsecs - 5;", ["nsecs"]),
     ],
 )
 def test_numbers_that_may_change_are_warned_of(body: str, marked: list[str]) -> None:
