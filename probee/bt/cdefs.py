@@ -33,6 +33,7 @@ class CTypes:
         self._enums: dict[str, Enum] = {}
         self._found: dict[str, CType | None] = {}
         self._constants: dict[str, Constant | None] = {}
+        self._macros: dict[str, str | None] = {}
         self._named: dict[tuple[str, str], NamedStruct] = {}
         if script.c_definitions or headers is not None:
             self._declared = _parse(script, target, headers or Headers(target, (), ()))
@@ -54,7 +55,7 @@ class CTypes:
     def _share(self, other: CTypes) -> None:
         """Know what `other` knows, but find types anew."""
         self._known, self._target = other._known, other._target
-        self._declared, self._enums = other._declared, other._enums
+        self._declared, self._enums, self._macros = other._declared, other._enums, other._macros
         self._found, self._constants, self._named = {}, {}, {}
 
     def _find(self, kind: str, name: str) -> CType | None:
@@ -96,6 +97,17 @@ class CTypes:
         return (self._known.missing or None) if self._known is not None else None
 
     # ---- constants
+
+    @property
+    def have_macros(self) -> bool:
+        """True if the script's own C text, or a header of its own, defines a macro."""
+        return self._declared is not None and next(self._declared.iter_macros(), None) is not None
+
+    def find_macro(self, name: str) -> str | None:
+        """The text of a macro of the script's own C text that is no constant."""
+        if name not in self._macros:
+            self._macros[name] = self._declared.macro_text(name) if self._declared is not None else None
+        return self._macros[name]
 
     def find_constant(self, name: str) -> Constant | None:
         """The number or text that a constant of an enum or a macro is, and the enum where it is of one."""
@@ -166,6 +178,11 @@ def _find_constant(target: Target | None, name: str) -> Enum | None:
 
     value = find_macro(name, target.machine, target.page_size)
     return Enum("", 8, True, ((name, value),)) if value is not None else None
+
+
+def c_source(script: tree.Script) -> Source:
+    """The C text of a script, line for line where it is there."""
+    return Source(script.source.name, _c_text(script)[0])
 
 
 def _c_text(script: tree.Script) -> tuple[str, list[int]]:

@@ -18,7 +18,7 @@ from .check_comptime import check_lock
 from .check_convert import check_conversion
 from .check_expr import type_of
 from .check_functions import check_unused
-from .check_stmt import check_body, check_import, check_predicate
+from .check_stmt import check_body, check_predicate
 from .given import check_given, find_option
 from .names import DECLARATION, Action, Checked, Local, MapInfo, did_you_mean, shown, with_end
 from .types import describe, literal_type, merge, reads_as, settle
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from ..funcs.func import Arg
     from ..probes.provider import Provider, Site
     from ..spec.target import Files, Target
-    from .headers import Headers
     from .macros import Inlined
 
 _BOUNDED: dict[type, str] = {Hist: "bits", LHist: "lhist bounds", TSeries: "tseries bounds"}
@@ -54,15 +53,15 @@ def check_script(
     named: Mapping[str, str | None] | None = None,
     files: Files | None = None,
     target: Target | None = None,
-    headers: Headers | None = None,
+    ctypes: CTypes | None = None,
 ) -> Checked:
     """Find the meaning of `script`. Raises SourceError with everything that is wrong with it.
 
     `stacks`: the mode and the number of frames of those that don't say; `settings`: all of them by name;
     `named`: the options of the script's own that were given; `files`: the target's binaries;
-    `target`: whose kernel's types are known; `headers`: of C, that the user wants read.
+    `target`: whose kernel's types are known; `ctypes`: the types, where they were looked at already.
     """
-    ctypes = CTypes(script, target, headers)
+    ctypes = ctypes or CTypes(script, target)
     checker = Checker(Checked(script, tuple(actions)), params, max_strlen, unsafe, ctypes)
     checker.stack_mode, checker.stack_limit = stacks
     checker.settings, checker.named = settings or {}, named or {}
@@ -126,7 +125,6 @@ class Checker:
             self.deciding = not self.changed
         else:
             raise InternalError("types of this script never settle")
-        self._check_unsupported()
         self._check_maps()
         errors = [d for d in self.diagnostics if d.severity == "ERROR"]
         errors = errors or self.consequences or check_given(self.checked, self.named)
@@ -181,11 +179,6 @@ class Checker:
 
             self._traced_types[action.probe] = TracedTypes(self._script_types, traced)
         return self._traced_types[action.probe]
-
-    def _check_unsupported(self) -> None:
-        script = self.checked.script
-        for name in script.imports:
-            check_import(self, name)
 
     def _check_maps(self) -> None:
         for decl in self.checked.script.maps:

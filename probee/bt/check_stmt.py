@@ -290,10 +290,9 @@ def _jump(c: Checker, statement: tree.Jump) -> None:
             c.error(f"Probe return values can only be integers. Found {describe(type)}", statement.span)
 
 
-def check_import(c: Checker, statement: tree.Import) -> None:
-    """`import "stdlib…"`, of which all is there anyway."""
-    if statement.path.removesuffix("/").split("/")[0] != "stdlib":
-        c.error("imports are not supported yet", statement.span, 'but for those of "stdlib"')
+def is_library(statement: tree.Import) -> bool:
+    """True for `import "stdlib…"`, of which all is there anyway."""
+    return statement.path.removesuffix("/").split("/")[0] == "stdlib"
 
 
 def _import(c: Checker, statement: tree.Import) -> None:
@@ -303,7 +302,9 @@ def _import(c: Checker, statement: tree.Import) -> None:
             "is functionality you need, please file an issue to explain why.",
             statement.span,
         )
-    check_import(c, statement)
+    if not is_library(statement):
+        hint = f'`import "{statement.path}";` stands at the head of the script'
+        c.error("only the standard library can be imported inside of a block", statement.span, hint)
 
 
 _STATEMENTS: dict[type, Callable[[Checker, Any], None]] = {

@@ -12,7 +12,8 @@ from ..codegen.pipeline import compile_unit
 from ..funcs.stored import place_variable, variables_of
 from ..funcs.unit import GLOBALS, Options, Unit, default_options
 from ..spec.asked import NOTHING
-from ..spec.bundle import Bundle, Compiled, Program
+from ..spec.bundle import Bundle, Compiled, Program, UprobeLink
+from .cdefs import CTypes
 from .check import check_script, sort_diagnostics
 from .fold import fold_literals
 from .headers import Headers
@@ -61,6 +62,7 @@ def compile_script(
     script = parse(source, params)
     if dump is not None:
         dump("ast", script)
+    script, ctypes = _with_c_text(script, target, params, asked)
     script, folded = fold_literals(expand_macros(script), params)
     settings = configure(script, options or default_options(target), asked, target.page_size)
     options = settings.options
@@ -78,7 +80,7 @@ def compile_script(
             named=dict(asked.named),
             files=target.files,
             target=target,
-            headers=_headers(target, asked),
+            ctypes=ctypes,
         )
     except SourceError as error:
         told = [*missed, *diagnostics_of(faults), *error.diagnostics]
@@ -93,10 +95,27 @@ def compile_script(
     return Compiled(bundle, (*settings.warnings, *sort_diagnostics([*folded, *missed, *checked.warnings])))
 
 
-def _headers(target: Target, asked: Asked) -> Headers | None:
-    if not asked.include_folders and not asked.include_files:
+def _with_c_text(
+    script: tree.Script, target: Target, params: Sequence[str], asked: Asked
+) -> tuple[tree.Script, CTypes]:
+    """A script with all that it imports, the macros of C expanded, and its types."""
+    c_text: tuple[Source, ...] = ()
+    if script.imports:
+        from .imports import merge_imports
+
+        script, c_text = merge_imports(script, target.files, params)
+    ctypes = CTypes(script, target, _headers(target, asked, c_text))
+    if ctypes.have_macros:
+        from .cmacros import expand_c_macros
+
+        script = expand_c_macros(script, ctypes)
+    return script, ctypes
+
+
+def _headers(target: Target, asked: Asked, c_text: tuple[Source, ...]) -> Headers | None:
+    if not asked.include_folders and not asked.include_files and not c_text:
         return None
-    return Headers(target, asked.include_folders, asked.include_files)
+    return Headers(target, asked.include_folders, asked.include_files, c_text)
 
 
 class _Programs:
@@ -116,7 +135,10 @@ class _Programs:
 
     def make(self, dump: Dump | None) -> Bundle:
         actions = self.checked.actions
-        shared = [[_share(self.checked, a.probe, sites) for sites in a.sites] for a in actions]
+        shared = [
+            [self._share(a.probe, kind, sites) for kind, sites in zip(a.providers, a.sites, strict=True)]
+            for a in actions
+        ]
         values = self.settings.values
         needed = [sum(map(len, groups)) for groups in shared]
         check_limits(actions, needed, int(values["max_probes"]), int(values["max_bpf_progs"]))
@@ -157,12 +179,44 @@ class _Programs:
             numbered=tuple(unit.numbered),
         )
 
+    def _share(
+        self, probe: tree.Probe, provider: Provider, sites: tuple[Site, ...]
+    ) -> list[tuple[Site, ...]]:
+        """Sites that one program can serve: all, unless it asks where it is or for what differs there."""
+        used = self.checked.names[probe]
+        told = self._has_cookies(provider)
+        if used & {"args", "uaddr"} or ("func" in used and not told and self._knows_function(provider)):
+            return [(site,) for site in sites]
+        names = "probe" in used and not told
+        arguments = any(name[:3] == "arg" and name[3:].isdigit() for name in used)
+        groups: dict[tuple[object, ...], list[Site]] = {}
+        for site in sites:
+            known = (
+                site.probe if names else "",
+                site.arguments if arguments else None,
+                site.goroutine if "goid" in used else None,
+            )
+            groups.setdefault(known, []).append(site)
+        return [tuple(group) for group in groups.values()]
+
+    def _has_cookies(self, provider: Provider) -> bool:
+        """True where one program can look up what its places are called."""
+        return provider.cookies and self.target.have("attach_cookie")
+
+    def _knows_function(self, provider: Provider) -> bool:
+        """True where what `func` is has to be a constant."""
+        from ..funcs.place import is_constant
+
+        return is_constant(provider, self.target)
+
     def _add(
         self, probe: tree.Probe, point: tree.AttachPoint, provider: Provider, sites: tuple[Site, ...]
     ) -> None:
         """Make one program that serves all of `sites`, and their links."""
         name = f"{provider.name}_{len(self.programs) + 1}"
         site = _merge(point, sites)
+        if len(sites) > 1 and self._has_cookies(provider) and self.checked.names[probe] & {"func", "probe"}:
+            site = replace(site, served=sites)
         filtered = self.pid > 0 and provider.task and not provider.links_by_pid
         made = lower_program(self.checked, self.unit, probe, provider, site, name, filtered=filtered)
         self.functions.append(made)
@@ -177,7 +231,10 @@ class _Programs:
                 span=probe.span,
             )
         )
-        self.links += [replace(place.link, program=name) for place in sites]
+        for number, place in enumerate(sites, 1):
+            link = replace(place.link, program=name)
+            told = site.served and isinstance(link, UprobeLink)
+            self.links.append(replace(link, cookie=number) if told else link)
 
 
 def make_unit(checked: Checked, target: Target, options: Options) -> Unit:
@@ -188,24 +245,6 @@ def make_unit(checked: Checked, target: Target, options: Options) -> Unit:
             place_variable(unit, name, info.key, info.value, info.declared)
     unit.globals.place_cpus()
     return unit
-
-
-def _share(checked: Checked, probe: tree.Probe, sites: tuple[Site, ...]) -> list[tuple[Site, ...]]:
-    """Sites that one program can serve: all of them, unless it asks where it is or for what differs there."""
-    used = checked.names[probe]
-    if used & {"func", "args", "uaddr"}:
-        return [(site,) for site in sites]
-    names = "probe" in used
-    arguments = any(name[:3] == "arg" and name[3:].isdigit() for name in used)
-    groups: dict[tuple[object, ...], list[Site]] = {}
-    for site in sites:
-        known = (
-            site.probe if names else "",
-            site.arguments if arguments else None,
-            site.goroutine if "goid" in used else None,
-        )
-        groups.setdefault(known, []).append(site)
-    return [tuple(group) for group in groups.values()]
 
 
 def _merge(point: tree.AttachPoint, sites: tuple[Site, ...]) -> Site:

@@ -12,7 +12,7 @@ from ..base.record import fields
 from ..base.source import Diagnostic
 from . import tree
 from .literals import LiteralError, parse_integer
-from .walk import check_depth, next_if
+from .walk import check_depth, if_chain, next_if
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,9 +82,7 @@ class _Folder:
 
     def chain(self, first: tree.If) -> tree.If:
         """An `if` with its `else if`s, which may be hundreds."""
-        links = [first]
-        while (following := next_if(links[-1])) is not None:
-            links.append(following)
+        links = if_chain(first)
         made: tree.If | None = None
         for link in reversed(links):
             otherwise = self.visit(link.otherwise) if made is None else (made,)

@@ -33,12 +33,20 @@ _MAIN = "\0script"
 
 
 class Headers:
-    """Finds what is included. `folders` are searched first, `files` are read before the script's C text."""
+    """Finds what is included. `folders` are searched first, `files` and then `texts` are read before the
+    script's C text."""
 
-    def __init__(self, target: Target | None, folders: tuple[str, ...], files: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        target: Target | None,
+        folders: tuple[str, ...],
+        files: tuple[str, ...],
+        texts: tuple[Source, ...] = (),
+    ) -> None:
         self._files = target.files if target is not None else None
         self._first = folders
-        self._before = files
+        self._before = (*files, *[f"{_MAIN} {n}" for n in range(len(texts))])
+        self._texts = dict(zip(self._before[len(files) :], texts, strict=True))
         machine = target.machine if target is not None else ""
         self._system = ("/usr/local/include", f"/usr/include/{machine}-linux-gnu", "/usr/include")
         self._text: Source | None = None
@@ -53,8 +61,8 @@ class Headers:
 
     def find(self, name: str, form: str, source: Source) -> Source | None:
         """The header that `source` includes (see `ctype.preprocess.Preprocessor`), None for none."""
-        if name == _MAIN:
-            return self._text
+        if name.startswith(_MAIN):
+            return self._texts.get(name, self._text)
         if form == "next":
             return self._after(name, source) or self._known(name)
         here = (os.path.dirname(source.name) or ".",) if form == "quoted" else ()

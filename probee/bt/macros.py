@@ -13,7 +13,7 @@ from ..base.record import fields, record, replace
 from ..base.source import Diagnostic, Expanded, Span
 from ..funcs import find
 from . import tree
-from .walk import walk
+from .walk import check_depth, if_chain, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def expand_macros(script: tree.Script) -> tree.Script:
     nobody calls. Raises SourceError with everything that is wrong."""
     if not script.macros and not script.functions:
         return script
+    check_depth(script)
     expansion = _Expansion(script)
     probes = tuple([expansion.outside().visit(probe) for probe in script.probes])
     unused = [function for name, function in expansion.functions.items() if name not in expansion.inlined]
@@ -225,6 +226,15 @@ class _Copier:
             return self.copy(node, name=self.own(node.name))
         return self.copy(node, name=self.renamed.get(node.name, node.name))
 
+    def chain(self, first: tree.If) -> Any:
+        """An `if` with its `else if`s, in their order."""
+        links = if_chain(first)
+        parts = [(self.visit(link.condition), self.visit(link.then)) for link in links]
+        otherwise = self.visit(links[-1].otherwise)
+        for link, (condition, then) in zip(reversed(links), reversed(parts), strict=True):
+            otherwise = (tree.If(self.span(link.span), condition, then, otherwise),)
+        return otherwise[0]
+
     def let(self, node: tree.Let) -> Any:
         if node.target.name in self.args:
             message = f"Variable declaration shadows macro arg {node.target.name}"
@@ -363,6 +373,7 @@ def _declared(body: tree.Node) -> list[str]:
 
 _RULES: dict[type, Callable[[_Copier, Any], Any]] = {
     tree.Variable: _Copier.variable,
+    tree.If: _Copier.chain,
     tree.Let: _Copier.let,
     tree.MapAccess: _Copier.map,
     tree.Identifier: _Copier.identifier,

@@ -43,6 +43,14 @@ def next_if(statement: tree.If) -> tree.If | None:
     return others[0] if len(others) == 1 and isinstance(others[0], tree.If) else None
 
 
+def if_chain(first: tree.If) -> list[tree.If]:
+    """An `if` and its `else if`s, which may be hundreds."""
+    links = [first]
+    while (following := next_if(links[-1])) is not None:
+        links.append(following)
+    return links
+
+
 def ends(node: tree.Expr) -> bool:
     """True for a block that is left by a jump, and so gives no value."""
     if not isinstance(node, tree.BlockExpr) or node.value is not None or not node.body:

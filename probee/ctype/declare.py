@@ -9,15 +9,17 @@ Promises: whatever the text, the outcome is `Declarations` or a SourceError with
 
 from __future__ import annotations
 
+from itertools import islice
+
 from ..base.errors import SourceError
 from ..base.source import Source
 from .declarators import Parser
 from .expressions import parse_string
 from .layout import X86_64, Abi
-from .macros import Macros
+from .macros import Macro, Macros
 from .preprocess import Preprocessor
 from .scope import Scope
-from .tokens import Cursor, Token
+from .tokens import Cursor, Token, source_error
 from .types import Func, Typedef
 
 TYPE_CHECKING = False
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from .declarators import Declared
     from .preprocess import Include
     from .types import CType
+
+_LONGEST = 10_000
+"""Tokens that no constant comes to."""
 
 
 class Declarations:
@@ -48,6 +53,26 @@ class Declarations:
         """Names of the macros without parameters that the source defines, in that order."""
         return (name for name, macro in self._macros.defined.items() if macro.params is None)
 
+    def macro_text(self, name: str) -> str | None:
+        """The text of a macro without parameters that is no constant, None for any other name."""
+        macro = self._macros.defined.get(name)
+        if macro is None or macro.params is not None or not macro.body:
+            return None
+        try:
+            tokens = self._expand(macro)
+            if not all(t.kind == "string" for t in tokens):
+                _value_of(tokens, self._scope)
+        except SourceError:
+            return macro.text
+        return None
+
+    def _expand(self, macro: Macro) -> list[Token]:
+        """What a macro comes to. Raises SourceError for what is longer than any constant."""
+        tokens = list(islice(self._macros.iter_expanded(iter(macro.body).__next__), _LONGEST))
+        if len(tokens) == _LONGEST:
+            raise source_error(macro.body[0].span, f"macro '{macro.name}' is no constant")
+        return tokens
+
     def macro_value(self, name: str) -> int | str | None:
         """What the macro `name` stands for: the number of a constant expression, else its text, as a
         string of C where it is one string. None if there is no such macro, or it has parameters."""
@@ -55,7 +80,7 @@ class Declarations:
         if macro is None or macro.params is not None:
             return None
         try:
-            tokens = self._macros.expand(list(macro.body))
+            tokens = self._expand(macro)
             if tokens and all(t.kind == "string" for t in tokens):
                 return "".join(map(parse_string, tokens))
             return _value_of(tokens, self._scope)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..ctype.types import VOID, CType, Void
 from ..spec.printf import find_fault, parse_format
-from ..spec.values import Aggregate, Hist, LHist
+from ..spec.values import Aggregate, Hist, LHist, Stats
 from .func import CallSite, Func, Param, func
 from .percentiles import Percentile, thousandths
 from .text import decode
@@ -133,6 +133,8 @@ class Print(Func):
         value = to.value_type(call.args[0].variable)
         if percentiles and value is not None and not isinstance(value, (Hist, LHist)):
             to.error(f"percentiles are of hist() and lhist(), {value} provided", percentiles[0].span)
+        if numbers and isinstance(value, Stats):
+            to.warn("print()'s top and div arguments are ignored when used on stats() maps.", call.span)
 
     def lower(self, call: CallSite, to: Emitter) -> None:
         value = call.args[0]

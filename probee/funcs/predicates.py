@@ -1,4 +1,4 @@
-"""What is known of a value before the script runs: is_str is_ptr is_array …, and is_err of an address."""
+"""What is known before the script runs: is_str is_ptr … of values, is_scalar of maps; is_err of an address."""
 
 from __future__ import annotations
 
@@ -97,6 +97,20 @@ class IsLiteral(_Predicate):
 
     def _holds(self, arg: Arg, type: CType) -> bool:
         return arg.text is not None or arg.number is not None
+
+
+@func
+class IsScalar(Func):
+    """true of a map without keys"""
+
+    name = "is_scalar"
+    params = (Param("map", "map"),)
+
+    def check(self, call: CallSite, to: Checking) -> CType:
+        return BOOL
+
+    def known(self, call: CallSite, to: Checking) -> int:
+        return int(not to.is_keyed(call.args[0].variable))
 
 
 @func

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..ctype.types import UINT32, CType
-from ..ir.types import U32
+from ..ctype.types import UINT32, UINT64, CType
+from ..ir.types import U32, U64
 from ..spec.values import Str, Username
 from .func import CallSite, Func, func
 
@@ -62,10 +62,10 @@ class Cpu(Func):
     name = "cpu"
 
     def check(self, call: CallSite, to: Checking) -> CType:
-        return UINT32
+        return UINT64
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
-        return to.b.call("get_smp_processor_id")
+        return to.b.ext(to.b.call("get_smp_processor_id"), U64)
 
 
 @func

@@ -175,6 +175,20 @@ class LiveFiles:
         mark = self._seen[path] = _mark(path)
         return mark[2] if mark and stat.S_ISDIR(mark[0]) else None
 
+    def find_imports(self, path: str) -> tuple[str, ...] | None:
+        """`path` itself if it is a file, of a folder the files in it, in order; None where nothing is.
+        Raises TargetError where anybody may write."""
+        mark = self._seen[os.path.abspath(path)] = _mark(path)
+        if not mark:
+            return None
+        for place in (path, os.path.dirname(path) or "."):
+            if os.stat(place).st_mode & stat.S_IWOTH:
+                message = "cowardly refusing to import from a directory with global write permissions"
+                raise TargetError(f'{message}: "{place}"', hint="chmod o-w it, once you know what it has")
+        if not stat.S_ISDIR(mark[0]):
+            return (path,)
+        return tuple([os.path.join(path, name) for name in sorted(os.listdir(path))])
+
     def read_header(self, path: str) -> str | None:
         """The text of a header of C; None where there is no such file that can be read."""
         path = os.path.abspath(path)

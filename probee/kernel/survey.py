@@ -41,6 +41,8 @@ NEEDED = (
     "perf_link",
     "uprobe_multi_pid",
     "kprobe_multi",
+    "get_func_ip",
+    "attach_cookie",
 )
 """Features that decide how a script is compiled; what is not asked for here is not tried."""
 

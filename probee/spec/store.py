@@ -57,7 +57,8 @@ def _pack(value: Any, sources: dict[int, Any]) -> Any:
     if isinstance(value, tuple):
         return (_TUPLE, *[_pack(item, sources) for item in value])
     if isinstance(value, source.Span):
-        return (_SPAN, _number(value.source, sources), value.start, value.end)
+        by = (_pack(value.by, sources),) if isinstance(value, source.Expanded) else ()
+        return (_SPAN, _number(value.source, sources), value.start, value.end, *by)
     if isinstance(value, source.Source):
         return (_SOURCE, _number(value, sources))
     if isinstance(value, _ENUMS):
@@ -84,6 +85,9 @@ def _unpack(value: Any, sources: list[source.Source]) -> Any:
     if kind == _TUPLE:
         return tuple([_unpack(item, sources) for item in value[1:]])
     if kind == _SPAN:
+        if len(value) > 4:
+            by = _unpack(value[4], sources)
+            return source.Expanded(sources[value[1]], value[2], value[3], by)
         return source.Span(sources[value[1]], value[2], value[3])
     if kind == _SOURCE:
         return sources[value[1]]

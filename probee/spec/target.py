@@ -69,8 +69,13 @@ if TYPE_CHECKING:
 
         def process_exists(self, pid: int) -> bool: ...
 
+        def find_imports(self, path: str) -> tuple[str, ...] | None:
+            """`path` itself if it is a file, of a folder the files in it, in order; None where nothing is.
+            Raises TargetError where anybody may write."""
+
         def read_header(self, path: str) -> str | None:
-            """The text of a header of C, or None. A path that is not absolute is one of the current folder."""
+            """The text of a header of C, or of a script, or None. A path that is not absolute is one of the
+            current folder."""
 
         def find_cgroup(self, path: str) -> int | None:
             """The id of the cgroup at `path`, None where there is none."""

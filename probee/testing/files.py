@@ -93,6 +93,9 @@ class MadeUpFiles:
     def process_exists(self, pid: int) -> bool:
         return True
 
+    def find_imports(self, path: str) -> tuple[str, ...] | None:
+        return None
+
     def read_header(self, path: str) -> str | None:
         return None
 

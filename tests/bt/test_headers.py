@@ -9,6 +9,7 @@ from probee.base.errors import SourceError
 from probee.base.record import replace
 from probee.base.source import Source
 from probee.bt import tree
+from probee.bt.cdefs import CTypes
 from probee.bt.check import check_script
 from probee.bt.headers import Headers
 from probee.bt.parser import parse
@@ -36,7 +37,7 @@ def sizes(
     script = parse(Source("script", text), ())
     actions, *_ = resolve_points(script, target, 0, "error")
     headers = Headers(target, folders, before) if folders or before else None
-    checked = check_script(script, actions, target=target, headers=headers)
+    checked = check_script(script, actions, target=target, ctypes=CTypes(script, target, headers))
     known = [node for node in checked.numbers if isinstance(node, tree.SizeOf | tree.Identifier)]
     return [checked.numbers[node] for node in known]
 

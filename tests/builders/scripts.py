@@ -78,6 +78,9 @@ class FakeFiles:
 
     headers: dict[str, str] = {}
 
+    def find_imports(self, path: str) -> tuple[str, ...] | None:
+        return (path,) if path in self.headers else None
+
     def read_header(self, path: str) -> str | None:
         return self.headers.get(path)
 

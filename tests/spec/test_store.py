@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from probee.base.errors import InternalError
 from probee.base.record import record
-from probee.base.source import Diagnostic, Source, Span
+from probee.base.source import Diagnostic, Expanded, Source, Span
 from probee.ctype.types import INT32, UINT64
 from probee.spec.abi import MapFlag, MapType, ProgType
 from probee.spec.bundle import (
@@ -60,6 +60,13 @@ def test_what_is_kept_comes_back() -> None:
     assert type(again.bundle.programs[0].type) is ProgType
     # One text is one Source again, so that spans compare by identity of their source.
     assert again.bundle.source is again.bundle.programs[0].span.source is again.warnings[0].span.source
+
+
+def test_a_place_in_a_macro_tells_of_its_use() -> None:
+    span = Expanded(Source("M", "nsecs"), 0, 5, Span(SOURCE, 0, 6))
+    kept = parse_stored("v1", encode_stored("v1", Diagnostic("ERROR", "x", span)))
+    assert kept.render() == Diagnostic("ERROR", "x", span).render()
+    assert "expanded from" in kept.render()
 
 
 def test_other_versions_are_not_read() -> None:
