@@ -12,6 +12,7 @@ script, which sections follow, each with a line `--- NAME` above it:
     params     `$1`, `$2`, …, as a shell would split them
     options    words: `unsafe`, `clock=NS`, `cpus=N`, `machine=ARCH`, `user:ID=NAME`, `--name=value` (for
                getopt), `NAME=VALUE` (a setting of the environment), `lookups` (say when a lookup fails),
+               `small` (the machine has not what the script asks for, but little: `builders.scripts`),
                `made-up` (values are of the made-up machine, so not for the kernel), `vm` (nor for the IR)
     types      what the kernel declares, as C text
     events     what happens, as `probee.testing.parse_events` reads it
@@ -21,6 +22,6 @@ script, which sections follow, each with a line `--- NAME` above it:
     warnings   what is said of a script that is only compiled
     errors     what is said of a script that doesn't compile
 
-Where output doesn't end in a newline, its last line ends in `\\` here. `PROBEE_GOLDEN=write` has the tests
+Where output doesn't end in a newline, a line `\\` follows here. `PROBEE_GOLDEN=write` has the tests
 write what comes out into the sections that a case has: read the difference before you commit it.
 """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 INPUTS = ("script", "params", "options", "types", "events")
+_UNFINISHED = "\n\\\n"
 OUTPUTS = ("text", "said", "json", "warnings", "errors")
 
 
@@ -68,11 +69,11 @@ def write_file(golden: GoldenFile) -> None:
 
 def _join(lines: list[str]) -> str:
     text = "".join([line + "\n" for line in lines])
-    return text.removesuffix("\\\n")
+    return text[: -len(_UNFINISHED)] if text.endswith(_UNFINISHED) else text
 
 
 def _split(text: str) -> str:
-    return text if not text or text.endswith("\n") else f"{text}\\\n"
+    return text if not text or text.endswith("\n") else text + _UNFINISHED
 
 
 def iter_files() -> list[GoldenFile]:

@@ -7,7 +7,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from bt.in_kernel import live_target
-from builders.scripts import make_target as make_compile_target
+from builders.scripts import make_target as make_small_target
 from probee.arch import find as find_arch
 from probee.attach.machine import LiveMachine
 from probee.base.bits import align_up
@@ -69,7 +69,9 @@ class Setting:
         )
 
     def target(self) -> Target:
-        """The made-up machine, which has whatever the script names."""
+        """The made-up machine, which has whatever the script names, or the small one."""
+        if "small" in self.words:
+            return small_target(self)
         names = [what.probe for what in self.events if isinstance(what, Trigger)]
         script = parse(self.source, self.params)
         return make_target(script, names, machine=self.machine, cpus=self.cpus, types=self.types)
@@ -85,14 +87,17 @@ class Setting:
         )
 
 
+def small_target(setting: Setting) -> Target:
+    """A machine of one program, three kernel functions and two tracepoints."""
+    target = replace(make_small_target(setting.cpus), machine=setting.machine)
+    return replace(target, types=DeclaredTypes(setting.types)) if setting.types else target
+
+
 def diagnose(case: Case) -> tuple[str, str]:
     """The errors and the warnings of a script that is only compiled, for a machine with little on it."""
     setting = Setting(case)
-    target = replace(make_compile_target(), machine=setting.machine)
-    if setting.types:
-        target = replace(target, types=DeclaredTypes(setting.types))
     try:
-        compiled = setting.compile(target)
+        compiled = setting.compile(small_target(setting))
     except SourceError as error:
         return "".join([d.render() + "\n" for d in error.diagnostics]), ""
     except (FeatureError, TargetError) as error:
@@ -334,6 +339,7 @@ class IrMachine(Vm):
         interp.node, interp.func_ip = world.numa_node, world.function
         interp.time, interp.boot_time = world.clock, world.clock + world.boot
         interp.tai_time = world.clock + world.tai
+        interp.jiffies = world.clock // 4_000_000
         pieces = {start: bytes(data) for start, data in world._memory.items()}
         interp.user_memory, interp.kernel_memory = dict(pieces), pieces
 
