@@ -244,10 +244,15 @@ class Emitter:
 
     # ---- counters
 
-    def count(self, kind: str, variable: str = "") -> None:
-        """Add 1 to a counter of this script."""
-        probe = "" if variable else self.site.probe
-        offset = self.unit.counter(kind, probe, variable, self.b.span)
+    def count(self, kind: str) -> None:
+        """Add 1 to a counter of this probe."""
+        offset = self.unit.counter(kind, self.site.probe, self.b.span)
+        self.b.atomic_add(self.b.global_(GLOBALS, offset), 1)
+
+    def _count_refusal(self, result: Value) -> None:
+        """Count that a map took no entry: `result` is what the update gave."""
+        offset = self.unit.failure("map_update_elem", self.b.span, kind="map_full")
+        self.b.store(self.b.global_(GLOBALS, offset), result, 8, 8)
         self.b.atomic_add(self.b.global_(GLOBALS, offset), 1)
 
     def note_failure(self, helper: str, result: Value | int) -> None:
@@ -302,13 +307,13 @@ class Emitter:
         b.branch(b.compare("ne", entry, 0), joined, missing)
         b.place(missing)
         zeros = b.global_(GLOBALS, self.unit.zeros(stored.value.size))
-        b.call("map_update_elem", b.map(stored.map), key, zeros, UpdateFlag.NOEXIST)
+        result = b.call("map_update_elem", b.map(stored.map), key, zeros, UpdateFlag.NOEXIST)
         # Another CPU may have been first: whose zeros these are does not matter, and none is lost.
         entry = self.find_entry(stored, key)
         b.write(name, entry)
         b.branch(b.compare("ne", entry, 0), joined, refused)
         b.place(refused)
-        self.count("map_full", stored.name)
+        self._count_refusal(result)
         b.jump(joined)
         b.place(joined)
         return b.read(name, VALUE_OR_NULL)
@@ -330,7 +335,7 @@ class Emitter:
         refused, done = b.new_block(), b.new_block()
         b.branch(b.compare("ne", result, 0), refused, done)
         b.place(refused)
-        self.count("map_full", stored.name)
+        self._count_refusal(result)
         b.jump(done)
         b.place(done)
 

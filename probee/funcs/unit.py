@@ -61,6 +61,10 @@ def default_options(target: Target) -> Options:
     )
 
 
+_PLACED = frozenset({"div0", "loop_limit", "out_of_bounds"})
+"""Kinds of counters of which one is at each place of the script."""
+
+
 class Unit:
     """Everything that is of the script, not of one program."""
 
@@ -82,19 +86,20 @@ class Unit:
         self._zeros: list[int] = []
         self._tables: dict[tuple[bytes, ...], tuple[str, int]] = {}
 
-    def counter(self, kind: str, probe: str = "", variable: str = "", span: Span | None = None) -> int:
-        """The offset in the globals of a counter, which is made when it is asked for first."""
-        key = (kind, probe, variable)
+    def counter(self, kind: str, probe: str = "", span: Span | None = None) -> int:
+        """The offset in the globals of a counter, which is made when it is asked for first: one for each
+        probe, and of what is told with its place in the script one for each place."""
+        key = (kind, probe, f"{span.start}" if span is not None and kind in _PLACED else "")
         if key not in self.counters:
-            self.counters[key] = Counter(kind, self.globals.take(8), probe, variable, span)
+            self.counters[key] = Counter(kind, self.globals.take(8), probe, "", span)
         return self.counters[key].offset
 
-    def failure(self, helper: str, span: Span) -> int:
+    def failure(self, helper: str, span: Span | None, *, kind: str = "helper") -> int:
         """The offset in the globals of a counter of calls of `helper` at one place that failed; what the last
         of them gave is 8 bytes after."""
-        key = ("helper", f"{span.start}", helper)
+        key = (kind, helper, f"{span.start}" if span is not None else "")
         if key not in self.counters:
-            self.counters[key] = Counter("helper", self.globals.take(16), "", helper, span)
+            self.counters[key] = Counter(kind, self.globals.take(16), "", helper, span)
         return self.counters[key].offset
 
     def start_time(self) -> int:

@@ -125,10 +125,10 @@ class EventLayout:
 class Counter:
     """A u64 at `offset` of the globals map that programs add to.
 
-    `kind`: "lost" (records that found a ring full), "map_full" (updates refused for lack of room),
-    "nesting" (runs given up because all scratch slots of the CPU were taken), "loop_limit" (loops that
-    went round as often as they may), "helper" (calls that failed of the kernel's function `variable`, the last
-    of which gave the s64 8 bytes after).
+    `kind`: "lost" (records that found a ring full), "nesting" (runs given up because all scratch slots of the
+    CPU were taken), "loop_limit" (loops that went round as often as they may), "div0", "out_of_bounds";
+    "helper" (calls that failed of the kernel's function `variable`, the last of which gave the s64 8 bytes
+    after), "map_full" (the same, of updates refused).
     """
 
     kind: str
