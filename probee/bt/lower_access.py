@@ -176,9 +176,9 @@ def load(s: Lowerer, where: Where) -> Value:
 def _follow(s: Lowerer, where: Where) -> Value:
     """The address that a field of a tracepoint's record stands for: the field holds a place in the record."""
     b = s.b
-    place = b.op("and", b.load(where.pointer, int_type(4, False), where.offset), 0xFFFF)
+    place = b.op("and", b.ext(b.load(where.pointer, int_type(4, False), where.offset), U64), 0xFFFF)
     start = b.op("add", b.cast(where.pointer, U64), where.offset + 4 if is_rel_loc(where.type) else 0)
-    return b.op("add", start, b.ext(place, U64))
+    return b.op("add", start, place)
 
 
 def _cut(s: Lowerer, word: Value, where: Where, type: IntType) -> Value:

@@ -98,6 +98,8 @@ class StrFunc(Func):
         address = to.value(call.args[0])
         length = self._length(call, to, longest)
         target = b.offset(place.pointer, place.offset)
+        if not isinstance(length, int) or not length:
+            b.store(target, 0, 1)  # the kernel writes nothing where nothing is asked for
         b.call(f"{reader_of(call.args[0].type, to.provider.space)}_str", target, length, b.ext(address, U64))
 
     def _read_counted(self, call: CallSite, to: Emitter, place: Place, counted: Counted) -> None:
@@ -112,6 +114,7 @@ class StrFunc(Func):
         length = at_most(to, b.op("add", size, 1), most)
         address = b.load(b.offset(record, counted.address), U64)
         target = b.offset(place.pointer, place.offset)
+        b.store(target, 0, 1)
         helper = f"probe_read_{to.provider.space}_str"
         to.check_result(helper, b.call(helper, target, length, address))
 
