@@ -76,7 +76,7 @@ class Play:
     def begin(self) -> None:
         """Run BEGIN and attach the probes of the session, which is loaded."""
         session, vm = self._session, self._vm
-        session.set_facts(vm.world.clock + vm.world.boot)
+        session.set_facts(vm.world.clock + vm.world.boot, tai=vm.world.tai)
         _enter(vm.world, _TRACER)
         session.attach()
         # Probes of one place fire in the order of the script, however they were attached.

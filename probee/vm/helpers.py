@@ -268,6 +268,12 @@ def send_signal(vm: Vm, number: int) -> int:
     return 0
 
 
+@helper("override_return", arguments=2)
+def override_return(vm: Vm, context: int, result: int) -> int:
+    vm.world.overridden = result
+    return 0
+
+
 # -- memory outside the program -------------------------------------------------------------------
 
 

@@ -41,6 +41,7 @@ class World:
         self.chance = random.Random(seed)
         self.printed: list[str] = []
         self.signals: list[tuple[int, int]] = []
+        self.overridden: int | None = None  # what the traced function is to return
         self._memory: dict[int, bytearray] = {}
         self._starts: list[int] = []
 
