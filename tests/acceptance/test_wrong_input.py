@@ -11,6 +11,7 @@ import pytest
 from programs import PATIENCE, Result
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from programs import Probee
@@ -27,9 +28,9 @@ WRONG_SCRIPTS = {
     "missing operand": ("BEGIN { @x = 1 + ▶; }", "expected"),
     "missing semicolon": ("BEGIN { @x = 1 ▶@y = 2; }", "expected"),
     "unknown character": ("BEGIN { @x = ▶`1; }", "`"),
-    "number too large": ("BEGIN { @x = ▶18446744073709551616; }", "64 bits"),
+    "number too large": ("BEGIN { @x = ▶18446744073709551616; }", "maximum value"),
     "digit of another base": ("BEGIN { @x = 0xf▶g; }", "suffix"),
-    "assignment to a number": ("BEGIN { ▶1 = 2; }", "assigned"),
+    "assignment to a number": ("BEGIN { 1 ▶= 2; }", "assigned"),
     "on the third line": ("BEGIN\n{\n    @x = ▶);\n}\n", "expected"),
     # names
     "unknown probe": ("▶uprob:/bin/true:main { }", "uprobe"),
@@ -44,12 +45,12 @@ WRONG_SCRIPTS = {
     "too few arguments": ("BEGIN { @x = ▶lhist(1, 2); }", "lhist"),
     "argument where none goes": ("BEGIN { @x = ▶count(1); }", "count"),
     # types
-    "string plus integer": ('BEGIN { @x = ▶"a" + 1; }', "string"),
+    "string in a range": ('BEGIN { ▶for $i : "a"..3 { } }', "integer"),
     "map of two types": ('BEGIN { @x = 1; ▶@x = "a"; }', "@x"),
     "map with keys of two types": ('BEGIN { @x[1] = 1; ▶@x["a"] = 2; }', "@x"),
     "map with and without keys": ("BEGIN { @x[1] = 1; ▶@x = 2; }", "@x"),
-    "map of two aggregations": ("BEGIN { @x = count(); ▶@x = hist(1); }", "@x"),
-    "variable of two types": ('BEGIN { $a = 1; $a = ▶"b"; }', "$a"),
+    "map of two aggregations": ("BEGIN { @x = count(); @x = ▶hist(1); }", "@x"),
+    "variable of two types": ('BEGIN { $a = 1; ▶$a = "b"; }', "$a"),
     "aggregation in an expression": ("BEGIN { $a = ▶count(); }", "count"),
     "integer for a format": ("BEGIN { printf(▶1); }", "printf"),
     "hist of a string": ('BEGIN { @x = hist(▶"a"); }', "hist"),
@@ -66,7 +67,76 @@ WRONG_SCRIPTS = {
     "no such function": ("▶uprobe:libc:fopeen { }", "fopen"),
     "offset outside of the code": ("▶uprobe:/bin/true:0x0 { }", "0x0"),
     "not an ELF file": ("▶uprobe:/etc/passwd:main { }", "/etc/passwd"),
+    "a mark of nothing": ("▶usdt:/bin/true:none:such { }", "no USDT probes"),
+    "tracepoint of nothing": ("▶tracepoint:sched:sched_swich { }", "sched_switch"),
+    "raw tracepoint of nothing": ("▶rawtracepoint:sched_swich { }", "sched_switch"),
+    "cgroup of nothing": ('BEGIN { @x = cgroupid(▶"/nowhere"); }', "/nowhere"),
+    "header of nothing": ("▶#include <no_such.h>\nBEGIN { }", "no_such.h"),
+    # types of the kernel
+    "field of nothing": ("BEGIN { @x = ▶curtask->cmm; }", "comm"),
+    "struct of nothing": ("BEGIN { @x = ((▶struct task_strct *)curtask)->pid; }", "struct task_strct"),
+    "field of a tracepoint": ("tracepoint:sched:sched_switch { @x = ▶args.nxt_pid; }", "next_pid"),
+    "size of nothing": ("BEGIN { @x = sizeof(▶struct no_such); }", "struct no_such"),
+    # loops over maps
+    "loop over a scalar": ("BEGIN { @m = 1; for $kv : ▶@m { } }", "@m"),
+    "loop over nothing": ("BEGIN { for $kv : ▶@m { } }", "@m"),
+    "loop over a number": ("BEGIN { $s = 5; for $kv : ▶$s { } }", "a map"),
+    "third of a key and a value": ("BEGIN { @m[1] = 1; for $kv : @m { print(▶$kv.2); } }", "2 elements"),
+    # stacks
+    "stacks in no form": ("BEGIN { @[ustack(▶perff)] = count(); }", "perf"),
+    "stacks too deep": ("BEGIN { @[▶kstack(5000)] = count(); }", "1024"),
+    # options, settings, what is shown
+    "getopt of a number": ("BEGIN { print(getopt(▶5)); }", "string literal"),
+    "getopt of too much": ('BEGIN { print(▶getopt("a", 1, "b", 2)); }', "usage"),
+    "unknown setting": ('config = { ▶percentile = "50" } BEGIN { }', "percentiles"),
+    "setting of the wrong kind": ('config = { ▶max_strlen = "a" } BEGIN { }', "number"),
+    "percentiles of a count": ("BEGIN { @h = count(); print(@h, ▶p50); }", "hist"),
+    "series without steps": ("BEGIN { @ = ▶tseries(1); }", "usage"),
+    "register of nothing": ('uprobe:libc:malloc { print(reg(▶"rx")); }', "r15"),
 }
+
+# The same in programs: {app} has debug information, the others are made below.
+WRONG_TRACES = {
+    "argument of another name": ("uprobe:{app}:serve {{ print(▶args.nod); }}", "node"),
+    "field of another name": ("uprobe:{app}:serve {{ print(▶args.node->nam); }}", "name"),
+    "field of a number": ("uprobe:{app}:serve {{ print(▶args.count->x); }}", "int32"),
+    "field of another struct": ("uprobe:{app}:serve {{ print(▶((struct node *)arg0)->nam); }}", "name"),
+    "struct of another name": ("uprobe:{app}:serve {{ print(((▶struct nod *)arg0)->id); }}", "struct nod"),
+    "arguments at the return": ("uretprobe:{app}:serve {{ print(▶args.node); }}", "at its entry"),
+    "argument in a register of its own": ("uprobe:{app}:scale {{ print(▶args.by); }}", "floating point"),
+    "variable of another name": ("uprobe:{app}@app.c:7 {{ print(▶args.summ); }}", "sum"),
+    "line without code": ("▶uprobe:{app}@app.c:1 {{ }}", "lines of app.c that have code: 3, 4"),
+    "line past the end": ("▶uprobe:{app}@app.c:400 {{ }}", "lines of app.c that have code"),
+    "line that is no number": ("▶uprobe:{app}@app.c:x {{ }}", "FILE:LINE"),
+    "line of another file": ("▶uprobe:{app}@ap.c:7 {{ }}", "app.c"),
+    "no line": ("▶uprobe:{app}@app.c {{ }}", "FILE:LINE"),
+    "function of another name": ("▶uprobe:{app}:srve {{ }}", "serve"),
+    "offset past the function": ("▶uprobe:{app}:serve+4000 {{ }}", "past the end"),
+    "name without debug information": ("▶uprobe:{plain}:serve {{ print(args.node); }}", "-g"),
+    "line without debug information": ("▶uprobe:{plain}@app.c:7 {{ }}", "no debug information"),
+    "stripped": ("▶uprobe:{stripped}:serve {{ }}", "stripped"),
+    "a script": ("▶uprobe:{script}:f {{ }}", "a script of /bin/sh"),
+    "empty": ("▶uprobe:{empty}:f {{ }}", "empty"),
+    "cut short": ("▶uprobe:{cut}:serve {{ }}", "section"),
+    "a folder": ("▶uprobe:{folder}:f {{ }}", "does not exist or is not executable"),
+}
+
+APP = """\
+struct node { int id; const char *name; struct node *next; };
+__attribute__((noinline)) int serve(struct node *node, int count)
+{
+	int sum = 0;
+	for (; node; node = node->next)
+		sum += node->id * count;
+	return sum;
+}
+__attribute__((noinline)) double scale(double by) { return by * 2; }
+int main(void)
+{
+	struct node one = { 1, "one", 0 };
+	return serve(&one, 0) + (int)scale(0);
+}
+"""
 
 HEADER = re.compile(r"stdin:(\d+):(\d+)-(\d+): ERROR: (.+)")
 
@@ -80,6 +150,25 @@ def check_one_error(result: Result) -> None:
 
 @pytest.mark.parametrize(("script", "fragment"), WRONG_SCRIPTS.values(), ids=WRONG_SCRIPTS)
 def test_wrong_script(probee: Probee, script: str, fragment: str) -> None:
+    check_place(probee, script, fragment)
+
+
+@pytest.mark.needs("cc")
+@pytest.mark.parametrize(("script", "fragment"), WRONG_TRACES.values(), ids=WRONG_TRACES)
+def test_wrong_trace(
+    probee: Probee, cc: Callable[..., Path], tmp_path: Path, script: str, fragment: str
+) -> None:
+    files = {"app": cc(APP, "-g", name="app"), "plain": cc(APP, name="plain"), "folder": tmp_path}
+    files["stripped"] = cc(APP, "-s", name="stripped")
+    for name, data in (("script", b"#!/bin/sh\n"), ("empty", b""), ("cut", files["app"].read_bytes()[:3000])):
+        files[name] = tmp_path / name
+        files[name].write_bytes(data)
+        files[name].chmod(0o755)
+    check_place(probee, script.format(**files), fragment)
+
+
+def check_place(probee: Probee, script: str, fragment: str) -> None:
+    """Run a script whose error is at the mark in it, and says the fragment."""
     before, _, after = script.partition("▶")
     result = probee("-e", before + after)
     check_one_error(result)
@@ -114,6 +203,23 @@ WRONG_COMMAND_LINES = {
     "unknown option": (["--unknown-option", "-e", "BEGIN { }"], "--unknown-option"),
     "unknown format": (["-f", "yaml", "-e", "BEGIN { }"], "yaml"),
     "option without its value": (["-e"], "-e"),
+    "unknown mode of holding back": (["-B", "some", "-e", "BEGIN { }"], "full"),
+    "unknown stage": (["-d", "nothing", "-e", "BEGIN { }"], "nothing"),
+    "unknown option of the script": (["-e", 'BEGIN { getopt("n"); }', "--", "--m=1"], "--n"),
+    "option of the script that is no number": (
+        ["-e", 'BEGIN { print(getopt("n", 3)); }', "--", "--n=x"],
+        "x",
+    ),
+    "header that is not there": (["--include", "/nowhere.h", "-e", "BEGIN { }"], "/nowhere.h"),
+    "list of a kind that is not there": (["-l", "uprobes:*"], "uprobe"),
+    "list of a function that is not there": (["-l", "uprobe:libc:fopeen"], "fopen"),
+    "option of fmt": (["fmt", "--chek"], "--check"),
+    "script for fmt": (["fmt", "/nowhere.bt"], "/nowhere.bt"),
+    "nm of nothing": (["nm"], "FILE"),
+    "nm of no program": (["nm", "/etc/passwd"], "ELF"),
+    "dwarf of half": (["dwarf", "libc"], "FUNCTION"),
+    "demo of something": (["demo", "something"], "something"),
+    "quote of a command": (["-e", "BEGIN { }", "-c", "'true"], "quotation"),
     "nothing to run": ([], "-e"),
 }
 
@@ -143,3 +249,38 @@ def test_not_root(probee: Probee) -> None:
     )
     check_one_error(Result(done.returncode, done.stdout, done.stderr))
     assert "root" in done.stderr
+
+
+SAYING = {
+    "help": "-h", "version": "--version", "info": "--info", "doctor": "doctor", "list": "-l self:*",
+    "functions": "nm libc f*", "instructions": "-d asm -e BEGIN{}", "events": "-e BEGIN{print(1);exit();}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", SAYING.values(), ids=SAYING)
+def test_standard_output_is_full(probee: Probee, words: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >/dev/full', "sh", *probee.command, *words.split()],
+        capture_output=True, text=True, env=probee.env, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.endswith("ERROR: write to stdout: No space left on device\n")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", SAYING.values(), ids=SAYING)
+def test_standard_output_is_closed(probee: Probee, words: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *probee.command, *words.split()],
+        capture_output=True, text=True, env=probee.env, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.replace("Attached 1 probe\n", "")) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "command", ["", "asm", "cbpf", "demo", "disasm", "doctor", "dwarf", "fmt", "list", "nm"]
+)
+def test_help(probee: Probee, command: str) -> None:
+    result = probee(*command.split(), "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("USAGE:\n    probee ")

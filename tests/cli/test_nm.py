@@ -206,8 +206,8 @@ def test_dwarf_says_why_not(capfd: pytest.CaptureFixture[str], cc: Callable[...,
     assert (status, out) == (1, [])
     assert err == (
         f"ERROR: {path} has no debug information\n"
-        "HINT: looked in the file itself, /usr/lib/debug/.build-id/01/23abcd.debug; compilers make it with -g,"
-        " packages in -dbg, -dbgsym or -debuginfo and the servers of DEBUGINFOD_URLS have it\n"
+        "HINT: looked in the file itself, /usr/lib/debug/.build-id/01/23abcd.debug; compilers make it with"
+        " -g, packages in -dbg, -dbgsym or -debuginfo and the servers of DEBUGINFOD_URLS have it\n"
     )
 
 
