@@ -14,6 +14,7 @@ script, which sections follow, each with a line `--- NAME` above it:
                getopt), `NAME=VALUE` (a setting of the environment), `lookups` (say when a lookup fails),
                `small` (the machine has not what the script asks for, but little: `builders.scripts`),
                `made-up` (values are of the made-up machine, so not for the kernel), `vm` (nor for the IR)
+    files      other files, a line each: `path: text`; the text `?` can't be read (only of the small machine)
     types      what the kernel declares, as C text
     events     what happens, as `probee.testing.parse_events` reads it
     text       what is written to stdout, without the empty lines that mark the end of the probes

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-INPUTS = ("script", "params", "options", "types", "events")
+INPUTS = ("script", "params", "options", "files", "types", "events")
 _UNFINISHED = "\n\\\n"
 OUTPUTS = ("text", "said", "json", "warnings", "errors")
 

@@ -7,6 +7,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from bt.in_kernel import live_target
+from builders.scripts import FakeFiles
 from builders.scripts import make_target as make_small_target
 from probee.arch import find as find_arch
 from probee.attach.machine import LiveMachine
@@ -54,6 +55,8 @@ class Setting:
         self.source = Source("stdin", sections["script"].removesuffix("\n"))
         self.params = tuple(shlex.split(sections.get("params", "")))
         self.types = sections.get("types", "")
+        lines = [line.partition(": ") for line in sections.get("files", "").splitlines()]
+        self.files = {path: text for path, _, text in lines}
         self.events = parse_events(sections.get("events", ""))
         self.words = {word for word in case.options if "=" not in word}
         pairs = [word.partition("=") for word in case.options]
@@ -90,7 +93,19 @@ class Setting:
 def small_target(setting: Setting) -> Target:
     """A machine of one program, three kernel functions and two tracepoints."""
     target = replace(make_small_target(setting.cpus), machine=setting.machine)
+    if setting.files:
+        target = replace(target, files=_Files(setting.files))
     return replace(target, types=DeclaredTypes(setting.types)) if setting.types else target
+
+
+class _Files(FakeFiles):
+    """The files of a case besides the one program; None is one that can't be read."""
+
+    def __init__(self, files: dict[str, str]) -> None:
+        self.headers = files
+
+    def read_header(self, path: str) -> str | None:
+        return self.headers[path] if self.headers.get(path) != "?" else None
 
 
 def diagnose(case: Case) -> tuple[str, str]:
@@ -126,7 +141,9 @@ class Kept(Sink):
 class Run:
     """A script on a machine, with an output: its text is there once it has ended."""
 
-    def __init__(self, compiled: Compiled, machine: Any, world: World, setting: Setting, *, json: bool) -> None:
+    def __init__(
+        self, compiled: Compiled, machine: Any, world: World, setting: Setting, *, json: bool
+    ) -> None:
         self.out, self.err = Kept(), Kept()
         context = make_context(world, EPOCH, setting.machine, setting.users)
         output = JsonOutput(self.out, context) if json else TextOutput(self.out, self.err, context)

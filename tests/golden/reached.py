@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 ROOT = Path(probee.__file__).parent
 ROOMS = ("bt", "funcs", "probes")
 COMPLAINTS = frozenset(
-    "Diagnostic error warn warn_once wrong misspelled unexpected _error _wrong _at _unknown"
-    " _bad_token _literal_error".split()
+    ("Diagnostic", "error", "warn", "warn_once", "wrong", "misspelled", "unexpected", "_at", "_bad_token")
+    + ("_complain", "_error", "_literal_error", "_unknown", "_wrong")
 )
 """What is called to complain."""
 

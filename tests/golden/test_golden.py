@@ -50,7 +50,7 @@ def test_comes_out(golden: GoldenFile) -> None:
     if WRITE:
         for case, outcome in zip(golden.cases, found, strict=True):
             said = {"said": outcome["said"]} if outcome["said"] else {}
-            for name, text in {**case.expected, **said}.items():
+            for name in {**case.expected, **said}:
                 case.sections[name] = outcome[name]
         write_file(golden)
     for case, outcome in zip(golden.cases, found, strict=True):
