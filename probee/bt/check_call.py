@@ -16,12 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .check import Checker
 
-_NAMES = """
-offsetof sizeof
-"""
-_LATER = frozenset(_NAMES.split())
-"""Functions of the language that this version does not have."""
-
 
 def check_call(c: Checker, expr: tree.Call | tree.Identifier, *, assigned: bool = False) -> CType | None:
     """The type of a call or a bare name; `assigned`: it is what a map is set to."""
@@ -88,9 +82,6 @@ def _constant_type(c: Checker, expr: tree.Identifier) -> CType | None:
 def _complain_name(c: Checker, expr: tree.Call | tree.Identifier) -> None:
     is_call = isinstance(expr, tree.Call)
     span = expr.name_span if isinstance(expr, tree.Call) else expr.span
-    if expr.name in _LATER:
-        c.error(f"{expr.name}{'()' if is_call else ''} is not supported yet", span)
-        return
     if expr.name.startswith("sarg") and expr.name[4:].isdigit():
         c.error("sarg* is deleted. This was deprecated in v0.21 and was last available in v0.24.", span)
         return

@@ -6,8 +6,7 @@ there; where the members are the kernel's types tell.
 
 from __future__ import annotations
 
-from ..base.errors import SourceError
-from ..base.source import Diagnostic
+from ..base.errors import InternalError
 from ..ctype.types import INT32, CType, Int, Ptr, Struct
 from ..ir.types import S32, U64
 from ..spec.values import Str
@@ -50,19 +49,18 @@ class _Relative(Func):
         b = to.b
         task = b.ext(to.value(call.args[0]), U64) if call.args else b.call("get_current_task")
         memory = b.slot(8)
-        b.call(_READ, memory, 8, b.op("add", task, _find_offset(call, to, self.through)))
-        return b.op("add", b.load(memory, U64), _find_offset(call, to, self.member))
+        b.call(_READ, memory, 8, b.op("add", task, _find_offset(to, self.through)))
+        return b.op("add", b.load(memory, U64), _find_offset(to, self.member))
 
 
-def _find_offset(call: CallSite, to: Emitter, name: str) -> int:
+def _find_offset(to: Emitter, name: str) -> int:
     """Bytes from the start of a task_struct to its member `name`."""
     types = to.unit.target.types
     known = types.find_type("struct", "task_struct") if types is not None else None
     for member in known.members if isinstance(known, Struct) else ():
         if member.name == name:
             return member.offset_bits // 8
-    message = f"this kernel's task_struct has no {name}"
-    raise SourceError([Diagnostic("ERROR", message, call.span)])
+    raise InternalError(f"task_struct has no {name}, which was there when types were found")
 
 
 class _RelativeId(_Relative):
