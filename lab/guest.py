@@ -56,7 +56,7 @@ class _Run:
 
     def __init__(self, job: Job, kernel: Kernel, deadline: float) -> None:
         self.started = False
-        self._orders = encode_orders(job, kernel)
+        self._job, self._kernel = job, kernel
         self._deadline = deadline
         self._status: int | None = None
         self._unsent = b""
@@ -77,7 +77,7 @@ class _Run:
 
     def _carry(self, machine: Machine) -> int:
         """Give the orders, then pass on whatever comes, either way, until the command has ended."""
-        self._unsent = self._orders
+        self._unsent = encode_orders(self._job, self._kernel)  # now: they set the clock
         try:
             while self._status is None:
                 if self._left() <= 0:

@@ -219,6 +219,13 @@ def _bpffs() -> bool:
         return mounted.returncode == 0
 
 
+def _guest() -> bool:
+    from lab.kernel import KERNELS
+    from lab.machine import QEMU
+
+    return _root() and _x86_64() and shutil.which(QEMU) is not None and any(KERNELS.glob("*/boot/vmlinuz-*"))
+
+
 def _kernel_headers() -> bool:
     return Path("/usr/include/linux/types.h").exists()
 
@@ -260,6 +267,7 @@ FEATURES = {
         Feature("llvm", "the commands llvm-mc, llvm-objdump and llvm-objcopy", _llvm),
         Feature("bpftool", "the bpftool command", _bpftool),
         Feature("bpffs", "leave to mount a bpf file system", _bpffs),
+        Feature("guest", "root, QEMU and a kernel that scripts/guest-kernel fetched", _guest),
         Feature("kernel_headers", "the kernel's headers in /usr/include/linux", _kernel_headers),
         Feature("ldcache", "a readable /etc/ld.so.cache", _ldcache),
     )
