@@ -15,6 +15,7 @@ from ..ctype.types import CType, Struct
 from ..ir.types import U64, VALUE
 from ..spec.abi import UpdateFlag
 from ..spec.python import (
+    CODE,
     CODE_KEY,
     CODES,
     FIELDS,
@@ -61,9 +62,13 @@ _MOST_COUNTED = 64
 _MOST_RECURSION = 40
 """Frames that are walked where the verifier follows every round."""
 
-_STR_LENGTH, _STR_STATE = 16, 32
-_BYTES_LENGTH, _BYTES_HEAD = 16, 32
-"""Where objects of type str and bytes have what: a part of CPython's ABI since 3.3."""
+_LENGTH, _STR_STATE, _BYTES_HEAD = 16, 32, 32
+"""Where objects of type str and bytes have what, the hash at 24: as it has been since 3.3."""
+
+_TEXTS = 32
+"""Bytes from a code object's pointer to the file's name to that past its table of lines."""
+
+_MIX = 0x9E37_79B9_7F4A_7C15
 
 
 @func
@@ -84,8 +89,11 @@ class PythonStack(DwarfStack):
         _PythonWalk(to, place).make()
 
 
-_STATE = ("pid", "thread", "interpreter", "state", "frame", "count", "code", "instruction", "last", "key", "-")
-"""Words of shared memory beside the fields of the process and the frames; "key" takes two."""
+_STATE = (
+    *("pid", "thread", "interpreter", "state", "frame", "count", "code", "instruction", "last", "first"),
+    *("key", "key 2", "file", "short name", "name", "lines", "look", "look 2", "look 3"),
+)
+"""Words of shared memory beside the fields of the process and the frames. Some are read as one."""
 
 
 class _PythonWalk:
@@ -294,37 +302,47 @@ class _PythonWalk:
         self._set("key", self._load("code"))
         b.store(key, self._load("pid"), _WORD, 8)
         assert CODE_KEY.size == 16
-        lines, name = b.own_slot(8), b.own_slot(8)
-        self._read_code("code_lines", lines)
-        self._read_code("code_name", name)
+        mark = self._find_mark()
         entry = b.call("map_lookup_elem", b.map(CODES), key)
-        there, same, new, done = b.new_block(), b.new_block(), b.new_block(), b.new_block()
+        there, new, done = b.new_block(), b.new_block(), b.new_block()
         b.branch(b.compare("ne", entry, 0), there, new)
         b.place(there)
         entry = b.cast(entry, VALUE)
         b.write("word", b.load(entry, U64))
-        b.branch(b.compare("eq", b.load(entry, U64, 8), b.load(lines, U64)), same, new)
-        b.place(same)
-        b.branch(b.compare("eq", b.load(entry, U64, 16), b.load(name, U64)), done, new)
+        b.branch(b.compare("eq", b.load(entry, U64, 8), mark), done, new)
         b.place(new)
-        _Copy(self, lines, name).make()
+        _Copy(self, mark).make()
         b.jump(done)
         b.place(done)
 
-    def _read_code(self, field: str, memory: Value) -> None:
+    def _find_mark(self) -> Value:
+        """A number by which the code object at hand is told from others that had its address: programs that
+        make code again and again get the same memory for each part of it, so that contents count."""
         b = self.b
-        b.call("probe_read_user", memory, _WORD, b.op("add", self._load("code"), self._load(field)))
+        texts = self._address("file")
+        b.call("probe_read_user", texts, _TEXTS, b.op("add", self._load("code"), self._load("code_texts")))
+        self._follow("first", "code", "code_first_line", 4)
+        parts = [self._load(name) for name in ("file", "name", "lines", "first")]
+        for name, size in (("file", 16), ("name", 16), ("lines", 24)):
+            b.call("probe_read_user", self._address("look"), size, b.op("add", self._load(name), _LENGTH))
+            parts += [b.load(self._address("look"), U64, at) for at in range(0, size, _WORD)]
+            if name == "file":
+                end = b.op("add", self._load(name), b.op("add", self._load("ascii_head"), parts[-2]))
+                b.call("probe_read_user", self._address("look"), _WORD, b.op("sub", end, _WORD))
+                parts.append(self._load("look"))
+        mark = parts[0]
+        for part in parts[1:]:
+            mark = b.op("mul", b.op("xor", mark, part), _MIX)
+            mark = b.op("xor", mark, b.op("lshr", mark, 32))
+        return mark
 
 
 class _Copy:
-    """The copy of a code object in the making, whose tables of lines and name are at what the slots
-    `lines` and `name` hold."""
+    """The copy of the code object at hand in the making."""
 
-    def __init__(self, walk: _PythonWalk, lines: Value, name: Value) -> None:
-        b = walk.b
-        self._walk, self._lines, self._name = walk, lines, name
-        self._file, self._value, self._head = b.own_slot(8), b.own_slot(24), b.own_slot(HEAD.size)
-        self._starts: list[tuple[Value, Value]] = []
+    def __init__(self, walk: _PythonWalk, mark: Value) -> None:
+        self._walk, self._mark = walk, mark
+        self._value, self._head = walk.b.own_slot(CODE.size), walk.b.own_slot(HEAD.size)
 
     @property
     def b(self) -> Builder:
@@ -332,16 +350,11 @@ class _Copy:
 
     def make(self) -> None:
         b, walk, to = self.b, self._walk, self._walk.to
-        walk._read_code("code_file", self._file)
-        b.zero(self._head, HEAD.size)
-        first = b.op("add", walk._load("code"), walk._load("code_first_line"))
-        b.call("probe_read_user", self._head, 4, first)
-        name = self._measure_text(self._name, 4)
-        file = self._measure_text(self._file, 12)
-        length = self._read(b.load(self._lines, U64), _BYTES_LENGTH)
-        lines = self._at_most(length, MOST_LINES)
+        b.store(self._head, walk._load("first"), 4)
+        name = self._measure_text("name", 4)
+        file = self._measure_text("file", 12)
+        lines = self._at_most(self._read(walk._load("lines"), _LENGTH), MOST_LINES)
         b.store(self._head, lines, 4, 20)
-        b.store(self._head, b.load(self._lines, U64), 8, 24)
         total = b.const(HEAD.size, U64)
         for _, size in (name, file, (lines, lines)):
             total = b.op("add", total, self._rounded(size))
@@ -352,8 +365,7 @@ class _Copy:
         word = b.op("shl", b.op("add", b.op("lshr", place, 3), 1), PLACE_AT)
         b.write("word", word)
         b.store(self._value, word, 8)
-        b.store(self._value, b.load(self._lines, U64), 8, 8)
-        b.store(self._value, b.load(self._name, U64), 8, 16)
+        b.store(self._value, self._mark, 8, 8)
         b.call("map_update_elem", b.map(CODES), walk._address("key"), self._value, UpdateFlag.ANY)
         b.jump(done)
         b.place(full)
@@ -396,19 +408,19 @@ class _Copy:
             size = b.op("and", size, MOST_NAME)
             b.call("probe_read_user", at, size, address)
             at = b.offset(at, self._rounded(size))
-        address = b.op("add", b.load(self._lines, U64), _BYTES_HEAD)
+        address = b.op("add", self._walk._load("lines"), _BYTES_HEAD)
         b.call("probe_read_user", at, b.op("and", lines, MOST_LINES), address)
 
     def _rounded(self, size: Value) -> Value:
         return self.b.op("and", self.b.op("add", size, 7), (1 << 16) - 8)
 
-    def _measure_text(self, slot: Value, at: int) -> tuple[Value, Value]:
-        """Address and count of the bytes of the str object that `slot` points to; the head is told."""
+    def _measure_text(self, word: str, at: int) -> tuple[Value, Value]:
+        """Address and count of the bytes of the str object that a word points to; the head is told."""
         b, walk = self.b, self._walk
-        text = b.load(slot, U64)
+        text = walk._load(word)
         state = self._read(text, _STR_STATE)
         kind = b.op("and", b.op("lshr", state, 2), 7)
-        size = self._at_most(b.op("mul", self._read(text, _STR_LENGTH), kind), MOST_NAME)
+        size = self._at_most(b.op("mul", self._read(text, _LENGTH), kind), MOST_NAME)
         b.store(self._head, size, 4, at)
         b.store(self._head, kind, 4, at + 4)
         wide, on = b.new_block(), b.new_block()
@@ -419,7 +431,7 @@ class _Copy:
         b.write(name, walk._load("other_head"))
         b.jump(on)
         b.place(on)
-        return b.op("add", b.load(slot, U64), b.read(name, U64)), size
+        return b.op("add", walk._load(word), b.read(name, U64)), size
 
     def _read(self, address: Value, offset: int) -> Value:
         b = self.b

@@ -43,9 +43,7 @@ FIELDS = (
     "frame_mark",  # a byte which is `mark` where a call of the interpreter's loop began
     "mark",
     "marks_only",  # 1: such a frame is no function's
-    "code_name",
-    "code_file",
-    "code_lines",
+    "code_texts",  # the file's name, and then: name, qualified name, table of lines
     "code_first_line",
     "code_bytes",
     # Bytes of a str object of ASCII characters, and of another, before its characters
@@ -57,19 +55,19 @@ PROCESS = struct.Struct(f"={len(FIELDS)}Q")
 NO_OFFSET = (1 << 64) - 1
 
 CODE_KEY = struct.Struct("=QII")
-CODE = struct.Struct("=QQQ")
-"""Word of a frame in it without instruction; the addresses of its line table and of its name: another code
-object that is made where this one was has others."""
+CODE = struct.Struct("=QQ")
+"""Word of a frame in it without instruction; a number that another code object does not have which is made
+where this one was."""
 
-HEAD = struct.Struct("=6IQ")
+HEAD = struct.Struct("=6I")
 """First line; bytes of the name, and of a character of it; the same of the file's name; bytes of the table of
-lines; its address."""
+lines."""
 
 MOST_NAME = (1 << 9) - 1
 """Bytes that are copied of a name."""
 
-MOST_LINES = (1 << 14) - 1
-"""Bytes that are copied of a table of lines: some ten thousand lines."""
+MOST_LINES = (1 << 15) - 1
+"""Bytes that are copied of a table of lines: some thousand lines."""
 
 TEXT_BYTES = 1 << 21
 """Where copies may begin: room for some six thousand of the usual size."""

@@ -48,7 +48,7 @@ _PID = struct.Struct("=I")
 _OWNED_BY_C_STACK = 3
 """Owner of the frame that stands, from 3.12 on, where a call of the loop began."""
 
-_SAME = {"thread_next": 8, "frame_instruction": 56, "code_name": 128, "code_file": 112, "code_lines": 136}
+_SAME = {"thread_next": 8, "frame_instruction": 56, "code_texts": 112}
 _KNOWN: dict[tuple[int, int], dict[str, int]] = {
     (3, 11): _SAME
     | {
@@ -101,9 +101,7 @@ _DEBUG_OFFSETS = {
     "frame_previous": 232,
     "frame_instruction": 248,
     "frame_mark": 264,
-    "code_name": 296,
-    "code_file": 280,
-    "code_lines": 304,
+    "code_texts": 280,
     "code_first_line": 312,
     "code_bytes": 344,
 }
@@ -284,7 +282,7 @@ class Code:
 
 def parse_code(data: bytes | memoryview) -> Code:
     """The code object that a program copied to the start of `data`. What could not be read of it is empty."""
-    first, name_size, name_kind, file_size, file_kind, table_size, _ = HEAD.unpack_from(data)
+    first, name_size, name_kind, file_size, file_kind, table_size = HEAD.unpack_from(data)
     at = HEAD.size
     parts = []
     for size in (name_size, file_size, table_size):
