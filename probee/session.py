@@ -478,6 +478,13 @@ class Printer:
         self._report()
         output.flush()
 
+    def end(self) -> None:
+        """All probes have ended: print what remains, the maps, unless the script's settings say otherwise."""
+        self._output.end()
+        if dict(self._session.bundle.config).get("print_maps_on_exit", True):
+            self.show_maps()
+        self._output.flush()
+
     def show_maps(self) -> None:
         """Every variable that holds something, in order of names."""
         for name in sorted(self._session.variables):

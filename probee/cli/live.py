@@ -98,7 +98,6 @@ class Run:
         self._printer = Printer(session, output)
         self._symbols = symbols
         self._stop = stop
-        self._print_maps = dict(session.bundle.config).get("print_maps_on_exit", True)
         self._wanted = [name for name in SIGNALS if session.find_specials(name)]
 
     def run(self) -> int:
@@ -126,9 +125,7 @@ class Run:
                 self._loop(ended, signals)
                 _tell_service("STOPPING=1\nSTATUS=Shutting down...")
                 self._printer.show(session.finish())
-                self._output.end()
-                if self._print_maps:
-                    self._printer.show_maps()
+                self._printer.end()
                 self._command.tell(self._options.verbose)
         except BrokenPipe:
             return _PIPE_CLOSED

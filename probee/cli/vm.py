@@ -77,10 +77,10 @@ def _run(
     cpus = _parse_number(options, "--cpus", 2, low=1, high=_MOST_CPUS)
     step = _parse_number(options, "--step", STEP)
     world = make_world(clock=_parse_number(options, "--clock", CLOCK), epoch=EPOCH, cpus=cpus)
-    context = make_context(world, EPOCH, machine, {})
+    compiled = compile_for(source, events, params=params, machine=machine, cpus=cpus)
+    context = make_context(world, EPOCH, machine, {}, compiled.bundle.config)
     err = Sink(2, "stderr", optional=True)
     output = _make_output(options.get("-f", "text"), out, err, context)
-    compiled = compile_for(source, events, params=params, machine=machine, cpus=cpus)
     for warning in compiled.warnings:
         err.write(warning.render().encode("utf-8", "backslashreplace") + b"\n")
     err.flush()
@@ -94,8 +94,7 @@ def _run(
             for what in events:
                 play.happen(what)
             play.end()
-            output.end()
-            printer.show_maps()
+            printer.end()
         except BrokenPipe:
             return _PIPE_CLOSED
         return session.exit_code or 0

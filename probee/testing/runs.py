@@ -97,7 +97,7 @@ def run(
         unsafe=unsafe,
     )
     vm = Vm(make_world(clock=clock, epoch=epoch, cpus=cpus, seed=seed))
-    context = make_context(vm.world, epoch, machine, users or {})
+    context = make_context(vm.world, epoch, machine, users or {}, compiled.bundle.config)
     recorder = _Recorder(compiled, vm, context)
     play = Play(recorder.session, vm, recorder.show, machine=machine, step=step)
     with recorder.session:
@@ -132,10 +132,20 @@ def make_world(*, clock: int = CLOCK, epoch: int = EPOCH, cpus: int = 2, seed: i
     return world
 
 
-def make_context(world: World, epoch: int, machine: str, users: Mapping[int, str]) -> Context:
-    """What an output is told of the made-up machine. No file of it can be read, no command run."""
+def make_context(
+    world: World,
+    epoch: int,
+    machine: str,
+    users: Mapping[int, str],
+    config: tuple[tuple[str, str | int], ...] = (),
+) -> Context:
+    """What an output is told of the made-up machine, for a script with the settings `config`. No file of it
+    can be read, no command run."""
     named = Named(world.names)
-    return Context(epoch, users.get, lambda: epoch + world.clock, machine=machine, symbols=lambda: named)
+    trailer = str(dict(config).get("str_trunc_trailer", "..")).encode("utf-8", "surrogateescape")
+    return Context(
+        epoch, users.get, lambda: epoch + world.clock, trailer, machine=machine, symbols=lambda: named
+    )
 
 
 class _Kept(Sink):
@@ -209,8 +219,7 @@ class _Recorder:
 
     def finish(self) -> Result:
         """Print the maps; all that was kept."""
-        self._output.end()
-        self._printer.show_maps()
+        self._printer.end()
         losses = self.session.losses
         lost = losses.total("lost") + losses.total("nesting") if losses is not None else 0
         maps = {name: self.read(name) for name in sorted(self._readers)}

@@ -48,9 +48,9 @@ class Trigger:
 
     `probe`: the full name of a probe of the script (`uprobe:libc:malloc`), in which the path or the library
     may be left out (`uprobe:malloc`). `args`: what argN are; `returns`: what retval is. `registers`: others,
-    by name. `memory`: bytes at addresses. `stack`: what `ustack` is, `kernel_stack` what `kstack` is, the innermost
-    first: names of functions ("main", "main+12") or addresses. `context`: the whole context instead of registers. `tid` None
-    stands for `pid`.
+    by name. `memory`: bytes at addresses. `stack`: what `ustack` is, `kernel_stack` what `kstack` is, the
+    innermost first: names of functions ("main", "main+12") or addresses. `context`: the whole context
+    instead of registers. `tid` None stands for `pid`.
     """
 
     probe: str

@@ -138,6 +138,10 @@ class Kept(Sink):
         return self.data.decode("utf-8", "backslashreplace")
 
 
+_END = b"\n\n"
+"""What marks the end of the probes in text."""
+
+
 class Run:
     """A script on a machine, with an output: its text is there once it has ended."""
 
@@ -145,7 +149,7 @@ class Run:
         self, compiled: Compiled, machine: Any, world: World, setting: Setting, *, json: bool
     ) -> None:
         self.out, self.err = Kept(), Kept()
-        context = make_context(world, EPOCH, setting.machine, setting.users)
+        context = make_context(world, EPOCH, setting.machine, setting.users, compiled.bundle.config)
         output = JsonOutput(self.out, context) if json else TextOutput(self.out, self.err, context)
         for warning in compiled.warnings:
             self.err.write(warning.render().encode() + b"\n")
@@ -173,7 +177,10 @@ class Run:
             return self._finish()
 
     def _finish(self) -> dict[str, str]:
-        self.printer.show_maps()
+        before = len(self.out.data)
+        self.printer.end()
+        if self.out.data[before : before + len(_END)] == _END:
+            del self.out.data[before : before + len(_END)]
         return {"out": self.out.text, "said": self.err.text}
 
 
