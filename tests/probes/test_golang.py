@@ -116,7 +116,7 @@ def test_pattern() -> None:
 
 @pytest.mark.parametrize("name", ["arg0", "goid"])
 def test_pattern_with_functions_that_tell_nothing(name: str) -> None:
-    """Of many functions those in assembly are left out, and counted, where they don't tell what is asked for."""
+    """Of many functions those in assembly are left out, and counted, where what is asked for is not told."""
     script = compiled(f"uprobe:go:*m* {{ @[{name}] = count(); }}")
     assert {link.probe for link in script.bundle.links} == {
         f"uprobe:{GO}:main.{function}" for function in ("main", "loop", "broken")
