@@ -22,6 +22,24 @@ class Source:
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column, both from 1, of a character offset."""
+        starts = self._line_starts()
+        low, high = 0, len(starts)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if starts[middle] <= offset:
+                low = middle
+            else:
+                high = middle
+        return low + 1, offset - starts[low] + 1
+
+    def line(self, number: int) -> str:
+        """The text of line `number` (from 1), without its newline."""
+        starts = self._line_starts()
+        if not 0 < number <= len(starts):
+            return ""
+        return self.text[starts[number - 1] : starts[number] - 1 if number < len(starts) else None]
+
+    def _line_starts(self) -> list[int]:
         if self._starts is None:
             starts = [0]
             at = self.text.find("\n")
@@ -29,19 +47,7 @@ class Source:
                 starts.append(at + 1)
                 at = self.text.find("\n", at + 1)
             self._starts = starts
-        low, high = 0, len(self._starts)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._starts[middle] <= offset:
-                low = middle
-            else:
-                high = middle
-        return low + 1, offset - self._starts[low] + 1
-
-    def line(self, number: int) -> str:
-        """The text of line `number` (from 1), without its newline."""
-        lines = self.text.split("\n")
-        return lines[number - 1] if 0 < number <= len(lines) else ""
+        return self._starts
 
 
 @record

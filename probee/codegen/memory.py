@@ -86,38 +86,59 @@ def plan_slots(program: Function, calls: Calls) -> dict[Function, Layout]:
 def _plan_function(function: Function, room: int, start: int) -> Layout:
     lifetimes = _find_lifetimes(function)
     left = find_room(function, room) - 8 * (len(find_crowd(function)) + 1)
-    frame: dict[Value, int] = {}
-    scratch: dict[Value, int] = {}
+    frame, scratch = _Placed(lifetimes), _Placed(lifetimes)
     frame_size, scratch_size = 0, start
     environments = find_environments(function)
     for slot in sorted(lifetimes, key=lambda s: (s not in environments, s.attr[0])):
         size = align_up(slot.attr[0], 8)
-        at = _first_fit(slot, size, frame, lifetimes)
+        at = frame.first_fit(slot, size)
         if at + size <= left or slot in environments:
-            frame[slot] = at
+            frame.put(slot, at)
             frame_size = max(frame_size, at + size)
         else:
-            scratch[slot] = at = start + _first_fit(slot, size, scratch, lifetimes, start)
+            at = scratch.first_fit(slot, size, start)
+            scratch.put(slot, at)
             scratch_size = max(scratch_size, at + size)
-    return Layout(frame, scratch, frame_size, scratch_size, room)
+    return Layout(frame.places, scratch.places, frame_size, scratch_size, room)
 
 
-def _first_fit(
-    slot: Value, size: int, placed: dict[Value, int], lifetimes: dict[Value, Range], start: int = 0
-) -> int:
-    """The lowest distance from `start` where `slot` meets no placed slot that is alive when it is."""
-    begin, end = lifetimes[slot]
-    taken = sorted(
-        (at - start, align_up(other.attr[0], 8))
-        for other, at in placed.items()
-        if lifetimes[other][0] <= end and begin <= lifetimes[other][1]
-    )
-    at = 0
-    for start, length in taken:
-        if start - at >= size:
-            break
-        at = max(at, start + length)
-    return at
+_NEAR = 8
+"""A power of two: so many positions go together where slots are looked up by when they are alive."""
+
+
+class _Placed:
+    """Slots that have their places."""
+
+    def __init__(self, lifetimes: dict[Value, Range]) -> None:
+        self.places: dict[Value, int] = {}
+        self._lifetimes = lifetimes
+        self._alive: dict[int, list[Value]] = {}
+
+    def put(self, slot: Value, at: int) -> None:
+        self.places[slot] = at
+        begin, end = self._lifetimes[slot]
+        for near in range(begin >> _NEAR, (end >> _NEAR) + 1):
+            self._alive.setdefault(near, []).append(slot)
+
+    def first_fit(self, slot: Value, size: int, start: int = 0) -> int:
+        """The lowest place from `start` on where `slot` meets none that is alive when it is."""
+        begin, end = self._lifetimes[slot]
+        others: set[Value] = set()
+        for near in range(begin >> _NEAR, (end >> _NEAR) + 1):
+            others.update(self._alive.get(near, ()))
+        taken = sorted(
+            [
+                (self.places[other], align_up(other.attr[0], 8))
+                for other in others
+                if self._lifetimes[other][0] <= end and begin <= self._lifetimes[other][1]
+            ]
+        )
+        at = start
+        for place, length in taken:
+            if place - at >= size:
+                break
+            at = max(at, place + length)
+        return at
 
 
 def _find_lifetimes(function: Function) -> dict[Value, Range]:

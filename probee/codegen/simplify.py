@@ -28,9 +28,16 @@ def merge_common(function: Function) -> None:
     for block in order[1:]:
         children.setdefault(parent[block], []).append(block)
     replaced: dict[Value, Value] = {}
-    stack: list[tuple[Block, dict[Any, Value]]] = [(order[0], {})]
+    known: dict[Any, Value] = {}
+    stack: list[tuple[Block, list[Any] | None]] = [(order[0], None)]
     while stack:
-        block, known = stack.pop()
+        block, made = stack.pop()
+        if made is not None:  # all that the block dominates is done, and what it made is known no more
+            for key in made:
+                del known[key]
+            continue
+        made = []
+        stack.append((block, made))
         for value in block.values:
             if value.args:
                 value.args = [replaced.get(a, a) for a in value.args]
@@ -40,7 +47,9 @@ def merge_common(function: Function) -> None:
             same = known.setdefault(key, value)
             if same is not value:
                 replaced[value] = same
-        stack += [(child, dict(known)) for child in children.get(block, ())]
+            else:
+                made.append(key)
+        stack += [(child, None) for child in children.get(block, ())]
     if replaced:
         for block in order:
             block.values = [v for v in block.values if v not in replaced]
