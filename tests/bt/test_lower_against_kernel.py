@@ -46,6 +46,8 @@ class Writer:
     def __init__(self, seed: int, target: Target) -> None:
         self.random = random.Random(seed)
         self.has_map_loops = "for_each_map_elem" in target.features
+        reads_merged = "map_lookup_percpu_elem" in target.features
+        self.numbers = tuple(name for name in _NUMBERS if reads_merged or name != "@n[1]")
         self.loops = 0
 
     def pick(self, *choices: str) -> str:
@@ -54,7 +56,7 @@ class Writer:
     def number(self, depth: int) -> str:
         if depth <= 0 or self.random.random() < 0.3:
             return self.pick(
-                *_NUMBERS,
+                *self.numbers,
                 f"(int64){self.random.randint(-9, 9)}",  # no literal: what literals come to must fit
                 f"(int64){self.random.randint(-1 << 40, 1 << 40)}",
             )

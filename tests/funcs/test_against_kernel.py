@@ -56,8 +56,10 @@ _HEAD = (
     ],
 )
 def test_values(expression: str, value: Any, loops: bool) -> None:
-    text = f"begin {{ {_HEAD} print({expression}); $v = {expression}; @v = $v; @k[{expression}, 1] = $v; }}"
-    assert check_agreement(Script(text, target=live_target(loops=loops))) == [value]
+    target = live_target(loops=loops)
+    key = expression if "large_keys" in target.features else "1"  # some are texts of a whole max_strlen
+    text = f"begin {{ {_HEAD} print({expression}); $v = {expression}; @v = $v; @k[{key}, 1] = $v; }}"
+    assert check_agreement(Script(text, target=target)) == [value]
 
 
 def test_the_machine() -> None:
