@@ -130,6 +130,7 @@ def test_of_several_places(counter: Counter, binary: Path, target: Callable[...,
     """Each place of a group has its own, or none."""
     links = [link(binary), link(binary, "other"), link_to_main(binary)]
     program = target(binary)
+    assert hit(program) == "0 0"  # past main
     if counter.program.spec.expected_attach == AttachType.TRACE_UPROBE_MULTI:
         live = [attach_together(links, counter.program)]
     else:
