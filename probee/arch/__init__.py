@@ -2,6 +2,7 @@
 
 arch               the records Arch and Register, and find("x86_64"), which imports that CPU only
 x86_64, aarch64    the data, a file per CPU, named after `uname -m`
+i386               programs of 32 bits on x86_64
 x86_64_code        lengths of x86-64 instructions
 syscalls           names of system calls
 """

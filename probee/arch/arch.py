@@ -7,6 +7,8 @@ from ..base.record import record
 
 _MODULES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 _ELF_MACHINES = {62: "x86_64", 183: "aarch64"}
+_OLDER = {3: "i386"}
+"""CPUs whose programs the kernel of another one runs, and no kernel of their own is traced."""
 
 
 @record
@@ -71,12 +73,18 @@ def find(machine: str) -> Arch:
     if module is None:
         known = ", ".join(dict.fromkeys(_MODULES.values()))
         raise FeatureError(f"no register tables for CPU {machine!r}", hint=f"there are tables for {known}")
-    from importlib import import_module
-
-    arch: Arch = import_module(f".{module}", __package__).ARCH
-    return arch
+    return _import(module)
 
 
 def find_by_elf_machine(machine: int) -> Arch:
     """The CPU with ELF's number `machine` (e_machine). Raises FeatureError likewise."""
+    if machine in _OLDER:
+        return _import(_OLDER[machine])
     return find(_ELF_MACHINES.get(machine, f"e_machine {machine}"))
+
+
+def _import(module: str) -> Arch:
+    from importlib import import_module
+
+    arch: Arch = import_module(f".{module}", __package__).ARCH
+    return arch

@@ -6,7 +6,7 @@ functions   name, code, parameters with types and places, inlined instances
 types       types as `ctype` values, and as C spells them
 expr        places and values as small trees, and in words
 location    location expressions → places
-convention  where the calling convention puts arguments and results
+convention  where the calling convention puts arguments and results; convention_rust, convention_i386
 cfa         the canonical frame address, by frame tables
 line        address ↔ file and line; where a function's body begins
 

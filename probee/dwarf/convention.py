@@ -11,6 +11,7 @@ from ..arch import find_by_elf_machine
 from ..base.bits import align_up
 from ..base.record import record
 from ..ctype.types import Array, CType, Float, Int, Member, Struct, strip_typedefs
+from ..elf.consts import EM
 from .consts import AT, CC
 from .expr import Cfa, Const, InMemory, InRegister, Location, Piece, Pieces, Register, Unsupported, make_op
 from .functions import find_bare_type, iter_hops
@@ -52,6 +53,10 @@ def find_arguments(function: Function, machine: int) -> list[Location]:
     the entry. Raises FeatureError for a CPU without tables."""
     if function.unit.language == _GO:
         return [Unsupported(_OF_GO)] * len(function.parameters)
+    if machine == EM.I386:
+        from .convention_i386 import find_arguments
+
+        return find_arguments(function, machine)
     if any(hop.find_constant(AT.CALLING_CONVENTION) == CC.NOCALL for hop in iter_hops(function.die)):
         return [Unsupported(_OWN_WAY)] * len(function.parameters)
     if function.unit.language == _RUST:
@@ -65,6 +70,10 @@ def find_result(function: Function, machine: int) -> Location:
     """Where the value that `function` returns is, right after it has returned."""
     if function.unit.language == _GO:
         return Unsupported(_OF_GO)
+    if machine == EM.I386:
+        from .convention_i386 import find_result
+
+        return find_result(function, machine)
     arch = find_by_elf_machine(machine)
     numbers = register_numbers(machine)
     first = numbers[arch.return_value]

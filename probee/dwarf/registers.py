@@ -1,4 +1,5 @@
-"""Names of registers by their numbers in DWARF, from the psABIs of x86-64 (figure 3.36) and AArch64."""
+"""Names of registers by their numbers in DWARF, from the psABIs of x86-64 (figure 3.36), i386
+(table 2.14) and AArch64."""
 
 from __future__ import annotations
 
@@ -13,10 +14,12 @@ _X86_64 = (
     "rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", *[f"r{n}" for n in range(8, 16)], "rip",
     *[f"xmm{n}" for n in range(16)], *[f"st{n}" for n in range(8)], *[f"mm{n}" for n in range(8)],
 )  # fmt: skip
+_I386 = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip")
 _AARCH64_VECTORS = 64
 
 _NAMES: dict[int, dict[int, str]] = {
     EM.X86_64: dict(enumerate(_X86_64)),
+    EM.I386: dict(enumerate(_I386)),
     EM.AARCH64: {
         **{n: f"x{n}" for n in range(31)},
         31: "sp",

@@ -338,7 +338,7 @@ _ITEMS: dict[type, Callable[[Any, Form], Item]] = {
     Int: _integer,
     Enum: _integer,
     Bool: lambda type, form: Item("?"),
-    Ptr: lambda type, form: Item("Q"),
+    Ptr: lambda type, form: Item("I" if type.bytes == 4 else "Q"),
     Username: lambda type, form: Item("I"),
     CgroupPath: lambda type, form: Item("Q"),
     Float: _float,

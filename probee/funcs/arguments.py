@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from ..base.errors import FormatError, TargetError
 from ..ctype.types import UINT64, Array, Bool, CType, Enum, Int, Ptr, Struct, Void, strip_typedefs
+from ..dwarf.expr import Pieces
+from ..elf.consts import EM
+from ..ir.types import U64
 from .located import Found, find_trouble, locate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..base.source import Span
+    from ..ir.nodes import Value
     from ..probes.traced import Traced
     from ..probes.variables import Named
     from .emit import Emitter, Place
@@ -89,6 +93,17 @@ def find_result_type(to: Checking, span: Span) -> CType:
     if isinstance(bare, Int) and bare.bytes > _WORD:
         return Array(UINT64, bare.bytes // _WORD)
     return type if isinstance(bare, _READABLE) else UINT64
+
+
+def load_wide_result(to: Emitter, traced: Traced) -> Value | None:
+    """The number that a function of a program of 32 bits has returned in two registers; None for others."""
+    if traced.machine != EM.I386 or not traced.is_known:
+        return None
+    named = traced.returned
+    if not isinstance(named.location, Pieces) or find_trouble(named.location, traced.machine):
+        return None
+    found = locate(to, named.location, named.type.size, traced.machine, traced.address)
+    return to.b.load(found.pointer, U64, found.offset)
 
 
 def copy_result(to: Emitter, traced: Traced, place: Place) -> None:

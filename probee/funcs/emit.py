@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..base.bits import align_up
 from ..base.errors import FeatureError
 from ..base.record import record
-from ..ctype.types import Array, Bool, CType, Enum, Float, Int, Struct, Typedef
+from ..ctype.types import Array, Bool, CType, Enum, Float, Int, Ptr, Struct, Typedef
 from ..ir.types import RING, U64, VALUE, VALUE_OR_NULL, IntType, int_type
 from ..spec.abi import UpdateFlag
 from ..spec.bundle import Field
@@ -68,6 +68,8 @@ def in_register(type: CType) -> IntType:
         return int_type(type.bytes, type.signed)
     if isinstance(type, (Username, Code)):
         return int_type(type.size, isinstance(type, Code))
+    if isinstance(type, Ptr):
+        return int_type(type.bytes, False)  # those of programs of 32 bits have 4
     return int_type(1, False) if isinstance(type, Bool) else U64
 
 

@@ -6,6 +6,7 @@ from ..arch import find as find_arch
 from ..base.errors import SourceError
 from ..base.source import Diagnostic
 from ..ctype.types import UINT64, CType
+from ..elf.consts import EM
 from ..ir.types import U64, int_type
 from ..spec.abi import ProgType
 from .func import FUNCS, CallSite, Func, Param, func
@@ -107,6 +108,12 @@ class Retval(Func):
         copy_result(to, to.site.traced, place)
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
+        if to.site.traced is not None and to.site.traced.machine == EM.I386:
+            from .arguments import load_wide_result
+
+            wide = load_wide_result(to, to.site.traced)
+            if wide is not None:
+                return wide
         arch = find_arch(to.unit.target.machine)
         register = arch.register(arch.return_value)
         return to.b.load(to.b.context(), int_type(register.size, False), register.offset)

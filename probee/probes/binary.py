@@ -20,11 +20,12 @@ _DEBUG_INFO = frozenset({".debug_info", ".zdebug_info"})
 
 
 class Binary:
-    """The file at `path`. Raises FormatError, TargetError: it, or what belongs to it, can't be read."""
+    """The file at `path`, in names of probes `shown`. Raises FormatError, TargetError: it, or what belongs to
+    it, can't be read."""
 
-    def __init__(self, files: Files, path: str) -> None:
+    def __init__(self, files: Files, path: str, shown: str = "") -> None:
         self._files = files
-        self.path = path
+        self.path, self.shown = path, shown or path
         self.elf = files.open_elf(path)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Functions by the names that people wrote in C++ and Rust: patterns of `cpp:` and `rust:`."""
+"""Functions by the names that people wrote in C++, Rust and D: patterns of `cpp:`, `rust:` and `d:`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from ..elf.file import Elf
     from ..elf.symbols import Symbol
 
-LANGUAGES = ("cpp", "rust")
+LANGUAGES = ("cpp", "rust", "d")
 
-_MANGLED = ("_Z", "_R")
+_MANGLED = ("_Z", "_R", "_D")
 # The hash at the end of a Rust symbol in the older mangling, which is C++'s otherwise.
 _LEGACY_RUST = re.compile(r"17h[0-9a-f]{16}E(?:\.|$)")
 _WORD = re.compile(r"\w+")
@@ -32,19 +32,25 @@ def iter_demangled(
     """
     matches = compile_glob(_without_spaces(pattern)).fullmatch
     words = _WORD.findall(pattern)
-    # Both manglings write names with their lengths before them: most symbols are seen not to match so.
+    # All manglings write names with their lengths before them: most symbols are seen not to match so.
     needles = [f"{len(word)}{word}" for word in words if "operator" not in pattern and "*" not in pattern]
 
     def may_match(name: str) -> bool:
         return name.startswith(_MANGLED) and (not needles or needles[-1] in name or needles[0] in name)
 
     for symbol in elf.iter_functions(may_match):
-        is_rust = symbol.name.startswith("_R") or _LEGACY_RUST.search(symbol.name) is not None
-        if is_rust != (language == "rust"):
+        if _language_of(symbol.name) != language:
             continue
         text = demangle(symbol.name)
-        if any(matches(_without_spaces(form)) for form in (text, *_short_forms(text))):
+        forms = _short_forms_of_d(text) if language == "d" else _short_forms(text)
+        if any(matches(_without_spaces(form)) for form in (text, *forms)):
             yield text, symbol
+
+
+def _language_of(name: str) -> str:
+    if name.startswith("_D"):
+        return "d"
+    return "rust" if name.startswith("_R") or _LEGACY_RUST.search(name) else "cpp"
 
 
 def _without_spaces(text: str) -> str:
@@ -61,6 +67,14 @@ def _short_forms(text: str) -> Iterator[str]:
     yield text
     if text.endswith(">") and "operator" not in text:
         yield _before_last(text, "<", ">")
+
+
+def _short_forms_of_d(text: str) -> Iterator[str]:
+    """A demangled name without its parameters, and without the arguments of a template at the end, too."""
+    text = _before_last(text, "(", ")")
+    yield text
+    if text.endswith(")"):
+        yield _before_last(text, "(", ")").removesuffix("!")
 
 
 def _before_last(text: str, opening: str, closing: str) -> str:

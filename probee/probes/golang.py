@@ -53,7 +53,7 @@ def describe_arguments(elf: Elf, function: GoFunction) -> tuple[Arg, ...]:
     """Where the words of the arguments of `function` are when it is entered."""
     if function.is_assembly:
         return (_refused("functions in assembly have arguments where they like"),) * _WORDS
-    if elf.machine not in _REGISTERS_SINCE:
+    if elf.machine not in _REGISTERS_SINCE and elf.machine != EM.I386:
         return (_refused("probee doesn't know the registers of this CPU"),) * _WORDS
     if not _has_registers(elf):
         first = elf.bits // 8

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from ..base.errors import FormatError, TargetError
 from ..base.record import replace
+from ..elf.consts import EM
 from ..spec.abi import AttachType, ProgType
 from ..spec.bundle import UprobeLink
 from .binary import Binary
 from .provider import Point, Provider, Site
 from .traced import Traced
-from .user_files import find_files
+from .user_files import as_written, find_files
 from .user_places import NUMBER, find_places
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ..spec.target import Target
     from .user_places import Place
 
-_LANGUAGES = ("cpp", "rust")
+_LANGUAGES = ("cpp", "rust", "d")
 
 
 class Uprobe(Provider):
@@ -56,7 +57,8 @@ class Uprobe(Provider):
         refused: TargetError | None = None
         for path in find_files(self.name, point, target, file, pid):
             try:
-                sites += self._expand_file(path, where, point, target, pid)
+                shown = as_written(file, path)
+                sites += self._expand_file(path, shown, where, point, target, pid)
             except (FormatError, TargetError) as error:
                 refused = TargetError(error.message, span=point.span, hint=error.hint)
                 if "*" not in file or isinstance(error, FormatError):
@@ -67,11 +69,11 @@ class Uprobe(Provider):
         return sites
 
     def _expand_file(
-        self, path: str, where: tuple[str, ...], point: Point, target: Target, pid: int
+        self, path: str, shown: str, where: tuple[str, ...], point: Point, target: Target, pid: int
     ) -> list[Site]:
         assert target.files is not None
         try:
-            binary = Binary(target.files, path)
+            binary = Binary(target.files, path, shown)
         except FormatError as error:
             is_number = len(where) == 1 and NUMBER.fullmatch(where[0]) is not None
             if not is_number or error.offset or self.returns:
@@ -81,7 +83,7 @@ class Uprobe(Provider):
                 raise TargetError(
                     error.message, hint="--unsafe takes a number as an offset in any file"
                 ) from None
-            probe = f"{self.name}:{path}:{where[0]}"
+            probe = f"{self.name}:{shown}:{where[0]}"
             link = UprobeLink("", path, int(where[0], 0), False, pid, 0, probe, point.span)
             return [Site(probe, "", link)]
         return self._expand_in(binary, where, point, target, pid)
@@ -150,7 +152,7 @@ class Uprobe(Provider):
 
     def _site(self, binary: Binary, place: Place, point: Point, pid: int) -> Site:
         separator = "" if place.text.startswith("@") else ":"
-        probe = f"{self.name}:{binary.path}{separator}{place.text}"
+        probe = f"{self.name}:{binary.shown}{separator}{place.text}"
         path, offset = binary.path, place.offset
         if binary.elf.base:
             from ..elf.archive import place_in_file
@@ -158,7 +160,12 @@ class Uprobe(Provider):
             path, offset = place_in_file(binary.elf, place.offset)
         link = UprobeLink("", path, offset, self.returns, pid, 0, probe, point.span)
         traced = Traced(binary, place.address, place.function)
-        return Site(probe, place.function, link, traced=traced, warning=place.warning)
+        site = Site(probe, place.function, link, traced=traced, warning=place.warning)
+        if binary.elf.machine != EM.I386 or self.returns:
+            return site
+        from .cdecl import ARGUMENTS
+
+        return replace(site, arguments=ARGUMENTS)
 
 
 PROVIDERS = (Uprobe("uprobe", "u", returns=False), Uprobe("uretprobe", "ur", returns=True))

@@ -16,7 +16,7 @@ from ..usdt.notes import group_probes, iter_probes
 from .glob import compile_glob
 from .provider import Point, Site
 from .uprobe import Uprobe
-from .user_files import find_files
+from .user_files import as_written, find_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,9 +44,8 @@ class _Usdt(Uprobe):
         if "*" in file:
             return self._expand_all(file, wanted, point, target, pid)
         (path,) = find_files("usdt", point, target, file, pid)
-        shown = file if "/" in file and path.endswith(file.removeprefix("./")) else path
         try:
-            return _expand_in(target, path, shown, wanted, point, pid)
+            return _expand_in(target, path, as_written(file, path), wanted, point, pid)
         except (FormatError, TargetError) as error:
             raise TargetError(error.message, span=point.span, hint=error.hint) from None
 

@@ -47,6 +47,12 @@ def find_file(kind: str, point: Point, target: Target, file: str, pid: int = 0) 
     return path
 
 
+def as_written(file: str, path: str) -> str:
+    """What names of probes have for the file at `path` that an attach point calls `file`: what is written,
+    where that is a path."""
+    return file if "/" in file and path.endswith(file.removeprefix("./")) else path
+
+
 def _find_there(files: Files, file: str, pid: int) -> str | None:
     """The file with an absolute path, as a process in another mount namespace sees it."""
     root = files.root_of(pid) if file.startswith("/") else ""

@@ -4,7 +4,7 @@ FUNCTION              its entry; where it has none of its own, those of its clon
 FUNCTION+OFFSET       inside of it, at the beginning of an instruction
 0xADDRESS             the same by address, as nm and objdump print it
 PATTERN*              all functions that match
-cpp:NAME  rust:NAME   by demangled name, with all overloads and instances of templates
+cpp:NAME  rust:NAME  d:NAME   by demangled name, with all overloads and instances of templates
 @FILE:LINE[:COLUMN]   where statements of a source line begin, by the debug information
 """
 

@@ -162,6 +162,8 @@ def parse_sum(text: str) -> tuple[str, int] | None:
 def _find_syntax(elf: Elf) -> Callable[[str, Arg], Arg]:
     if elf.machine == EM.X86_64:
         from .x86 import parse_operand
+    elif elf.machine == EM.I386:
+        from .x86 import parse_operand_32 as parse_operand
     elif elf.machine == EM.AARCH64:
         from .aarch64 import parse_operand
     else:

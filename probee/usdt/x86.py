@@ -1,4 +1,4 @@
-"""Operands of x86-64, as the GNU assembler writes them (AT&T syntax)."""
+"""Operands of x86-64 and i386, as the GNU assembler writes them (AT&T syntax)."""
 
 from __future__ import annotations
 
@@ -40,6 +40,13 @@ def parse_operand(operand: str, arg: Arg) -> Arg:
     return _parse_memory(operand, arg)
 
 
+def parse_operand_32(operand: str, arg: Arg) -> Arg:
+    """Likewise in programs of 32 bits, whose addresses are in halves of registers."""
+    if operand[0] in "%$" or _SEGMENT.match(operand):
+        return parse_operand(operand, arg)
+    return _parse_memory(operand, arg, word=4)
+
+
 def _parse_register(name: str, arg: Arg) -> Arg:
     if _FLOATING.match(name):
         return refuse(arg, f"floating point register {name}")
@@ -57,14 +64,14 @@ def _parse_constant(text: str, arg: Arg) -> Arg:
     return make(arg, Kind.CONSTANT, symbol=total[0], value=total[1])
 
 
-def _parse_memory(operand: str, arg: Arg) -> Arg:
+def _parse_memory(operand: str, arg: Arg, word: int = 8) -> Arg:
     """`disp(base,index,scale)`, each of them optional, the parentheses too."""
     found = _MEMORY.match(operand)
     text, base, index, scale = found.groups() if found else (operand, None, None, None)
     total = parse_sum(text) if text else ("", 0)
     if total is None or "@" in total[0] or (found and not base and not index):
         return refuse(arg, f"operand {operand}")
-    names = [_address_register(name) for name in (base, index)]
+    names = [_address_register(name, word) for name in (base, index)]
     if None in names or names[1] == "ip":
         return refuse(arg, f"address {operand}")
     symbol, displacement = total
@@ -77,13 +84,15 @@ def _parse_memory(operand: str, arg: Arg) -> Arg:
         displacement=displacement,
         index=names[1],
         scale=int(scale or 1),
+        index_size=word if index else 8,
+        index_signed=bool(index) and word == 4,
         symbol=symbol,
     )
 
 
-def _address_register(name: str | None) -> str | None:
+def _address_register(name: str | None, word: int) -> str | None:
     """Name of a register in an address, "" where there is none, None when it can't be one."""
     if name is None:
         return ""
     register, size, _ = REGISTERS.get(name[1:], ("", 0, 0))
-    return register if size == 8 else None
+    return register if size == word else None

@@ -286,3 +286,46 @@ def test_what_a_program_chooses_when_it_starts_is_told(probee: Probee, program: 
     done = probee("-c", program, "-e", "uprobe:libc:memcpy { }")
     if os.uname().machine == "x86_64":
         assert "is chosen when the program starts (IFUNC)" in done.stderr
+
+
+NARROW = r"""
+#define KEEP __attribute__((noinline, noclone))
+struct point { short x; int y; const char *name; struct point *next; };
+static volatile long long sink;
+static volatile char touched;
+KEEP long long wide(int a, long long b, const char *s, struct point p, signed char c) {
+    __asm__ volatile("" : : : "memory"); sink = a + b + p.y + c + *s; return sink; }
+KEEP struct point made(int x, const char *name) { sink = x; return (struct point){x, -x, name, 0}; }
+KEEP int minus(int x) { sink = x; return -x; }
+void _start(void) {
+    struct point last = {7, 8, "last", 0}, p = {-1, 2, "point", &last};
+    touched = *(const volatile char *)p.name;
+    wide(-5, 0x123456789abLL, "hello", p, -3); made(21, p.name); minus(9);
+    __asm__ volatile("int $0x80" : : "a"(1), "b"(0));
+}
+"""
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the programs of 32 bits here are those of x86")
+def test_programs_of_32_bits(probee: Probee, cc: Callable[..., Path], level: str) -> None:
+    """Their arguments are words on the stack, their pointers have 4 bytes."""
+    flags = ("-m32", "-g", level, "-nostdlib", "-static", "-fno-stack-protector", "-fno-pie", "-no-pie")
+    program = cc(NARROW, *flags)
+    probes = (
+        "uprobe:PROGRAM:wide { print(((int32)arg0, arg1, str(arg3), (int16)arg4)); }",
+        "uprobe:PROGRAM:wide { print((args.a, args.b, str(args.s), args.p.x, args.p.y, args.c)); }",
+        "uprobe:PROGRAM:wide { print((str(args.p.name), str(args.p.next->name), args.p.next->next)); }",
+        "uretprobe:PROGRAM:wide { print(retval); }",
+        "uretprobe:PROGRAM:made { print((retval.x, retval.y, str(retval.name))); }",
+        "uprobe:PROGRAM:minus { print(args); } uretprobe:PROGRAM:minus { print(retval); }",
+    )
+    assert said(probee, program, *[probe.replace("PROGRAM", str(program)) for probe in probes]) == [
+        "(-5, 1164413355, hello, -1)",
+        "(-5, 1250999896491, hello, -1, 2, -3)",
+        "(point, last, 0x0)",
+        f"{0x123456789AB - 5 + 2 - 3 + ord('h')}",
+        "(21, -21, point)",
+        "{ .x = 9 }",
+        "-9",
+    ]

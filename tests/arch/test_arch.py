@@ -29,6 +29,15 @@ def test_other_names() -> None:
     assert find("aarch64").elf_machine == EM.AARCH64
 
 
+def test_programs_of_32_bits() -> None:
+    """Low halves of the registers that the kernel of x86-64 saves; no kernel of their own is traced."""
+    arch, wide = find_by_elf_machine(EM.I386), find("x86_64")
+    assert all((r.offset, r.size) == (wide.register(r.name).offset, 4) for r in arch.registers)
+    assert arch.find_register("esp") == arch.register(arch.stack_pointer)
+    with pytest.raises(FeatureError):
+        find("i386")
+
+
 def test_unknown() -> None:
     with pytest.raises(FeatureError) as raised:
         find("mips64")

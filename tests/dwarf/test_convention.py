@@ -145,6 +145,24 @@ def test_arguments_of_aarch64(types: list[Entry], expected: list[str]) -> None:
     assert places(EM.AARCH64, *types)[:-1] == expected
 
 
+@pytest.mark.parametrize(
+    ("types", "returns", "expected"),
+    [
+        ([INT, LONG, INT], None, ["at CFA", "at CFA+4", "at CFA+12"]),
+        ([SMALL, DOUBLE, INT], None, ["at CFA", "at CFA+8", "at CFA+16"]),
+        ([EMPTY, BIG, INT], None, ["not known: a value without bytes", "at CFA", "at CFA+24"]),
+        ([INT], INT, ["at CFA", "in eax"]),
+        ([INT], LONG, ["at CFA", "32 bits in eax; 32 bits in edx"]),
+        ([INT], DOUBLE, ["at CFA", FLOAT]),
+        ([INT], WIDE, ["at CFA", "not known: a value of 16 bytes"]),
+        # The place of what is returned is the first argument.
+        ([INT], SMALL, ["at CFA+4", "at eax"]),
+    ],
+)
+def test_i386(types: list[Entry], returns: Entry | None, expected: list[str]) -> None:
+    assert places(EM.I386, *types, returns=returns)[: len(expected)] == expected
+
+
 def test_languages_with_conventions_of_their_own() -> None:
     go, rust = 0x16, 0x1C
     assert all(

@@ -16,7 +16,8 @@ from probee.usdt import aarch64, x86
 from probee.usdt.args import Arg, Kind, find_address, parse_args, place_symbol
 
 ELVES = {
-    machine: Elf(ElfBuilder(machine=machine).build(), "x") for machine in (EM.X86_64, EM.AARCH64, EM.S390)
+    machine: Elf(ElfBuilder(machine=machine).build(), "x")
+    for machine in (EM.X86_64, EM.I386, EM.AARCH64, EM.S390)
 }
 
 
@@ -266,3 +267,32 @@ def test_symbols_that_have_no_place(text: str, reason: str) -> None:
     elf = Elf(built.build(), "x")
     placed = place_symbol(elf, *parse_args(text, elf), 0x800)
     assert (placed.kind, placed.reason) == (Kind.UNSUPPORTED, reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-4@8(%ebp)", row(size=4, signed=True, register="bp", displacement=8)),
+        ("4@%esi", row(size=4, register="si")),
+        ("2@%ax", row(size=2, register="ax")),
+        ("1@%ah", row(size=1, register="ax", shift=8)),
+        ("-2@$-3", row(size=2, signed=True, value=-3)),
+        ("4@name", row(size=4, symbol="name")),
+        (
+            "4@-40(%ebp,%eax,4)",
+            row(
+                size=4, register="bp", displacement=-40, index="ax", scale=4, index_size=4, index_signed=True
+            ),
+        ),
+    ],
+)
+def test_programs_of_32_bits(text: str, expected: dict[str, object]) -> None:
+    """Their addresses are in halves of registers, which an index may make less."""
+    (arg,) = parse(text, EM.I386)
+    assert said(arg) == expected
+
+
+@pytest.mark.parametrize("text", ["4@8(%rbp)", "4@%gs:4", "8@%st(0)", "4@(%eax,%rbx)", "4@x@GOTOFF(%ebx)"])
+def test_what_programs_of_32_bits_can_not_have(text: str) -> None:
+    assert parse(text, EM.I386)[0].kind == Kind.UNSUPPORTED
+    assert parse("4@8(%ebp)", EM.X86_64)[0].kind == Kind.UNSUPPORTED
