@@ -214,6 +214,9 @@ def _key(c: Checker, found: Func, node: tree.Expr, before: list[Arg | None]) -> 
     if not isinstance(first.node, tree.MapAccess) or first.node.keys:
         c.error(f"{found.name}() expects a map without a key as first of two arguments", first.span)
         return None
+    info = c.maps.get(first.variable)
+    if info is not None and info.keyed is False:
+        return Arg(node, node.span, VOID, variable=first.variable)  # the function says what it expects
     keys = node.items if isinstance(node, tree.TupleExpr) and len(node.items) > 1 else (node,)
     access = c.accesses.setdefault(node, tree.MapAccess(node.span, first.variable, keys))
     c.use_key(access)

@@ -34,6 +34,11 @@ class Delete(_Entry):
     name = "delete"
     effect = True
 
+    def check(self, call: CallSite, to: Checking) -> CType:
+        if len(call.args) > 1:
+            _check_keyed("delete() with two arguments", call.args[0], to)
+        return BOOL
+
     def lower(self, call: CallSite, to: Emitter) -> Value:
         stored = to.unit.variables[call.args[0].variable]
         if stored.home is Home.HASH:
@@ -60,9 +65,9 @@ def _empty(to: Emitter, slot: Value, stored: Stored) -> Value:
     return b.compare("ne", had, 0)
 
 
-def _check_keyed(name: str, arg: Arg, to: Checking) -> bool:
+def _check_keyed(what: str, arg: Arg, to: Checking) -> bool:
     if not to.is_keyed(arg.variable):
-        to.error(f"call to {name}() expects a map with explicit keys (non-scalar map)", arg.span)
+        to.error(f"call to {what} expects a map with explicit keys (non-scalar map)", arg.span)
         return False
     return True
 
@@ -74,7 +79,7 @@ class HasKey(_Entry):
     name = "has_key"
 
     def check(self, call: CallSite, to: Checking) -> CType:
-        _check_keyed(self.name, call.args[0], to)
+        _check_keyed("has_key()", call.args[0], to)
         return BOOL
 
     def lower(self, call: CallSite, to: Emitter) -> Value:
@@ -91,7 +96,7 @@ class Find(Func):
     effect = True
 
     def check(self, call: CallSite, to: Checking) -> CType:
-        if not _check_keyed(self.name, call.args[0], to):
+        if not _check_keyed("find", call.args[0], to):
             return BOOL
         value = to.value_type(call.args[0].variable)
         if value is not None:

@@ -169,9 +169,8 @@ def _mismatch(name: str, new: str, old: str) -> str:
         ("print(5, 1);", "print(5, 1)", "Non-map print() only takes 1 argument, 2 found"),
         (
             "@x = 1; has_key(@x, 1);",
-            "1",
-            "@x used as a map with an explicit key (non-scalar map), previously used without an explicit key "
-            "(scalar map)",
+            "@x",
+            "call to has_key() expects a map with explicit keys (non-scalar map)",
         ),
         (
             "@x[1] = 1; delete(@x);",
