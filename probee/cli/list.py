@@ -13,7 +13,7 @@ from ..probes.perf import ALIASES, HARDWARE, SOFTWARE
 from ..probes.special import SIGNALS
 from ..session import open_files
 from .files import parse_words
-from .list_kernel import list_kernel, list_types
+from .list_kernel import find_similar_types, list_kernel, list_types
 from .list_user import is_scoped, list_functions, list_usdt
 from .listing import Entry, Query
 from .options import parse_pid
@@ -229,6 +229,10 @@ def _no_kind(written: str) -> UsageError:
 
 
 def _nothing(pattern: str) -> ProbeeError:
+    if _TYPE.match(pattern):
+        near = find_similar_types(pattern)
+        hint = f"did you mean {' or '.join(near)}?" if near else None
+        return TargetError(f"the kernel has no type {pattern!r}", hint=hint)
     kind, _, rest = pattern.partition(":")
     kind = _kind(kind)
     names = [text.removesuffix(":") for text in FIXED.get(kind, ()) if text]

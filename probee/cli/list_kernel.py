@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..base.errors import FeatureError
+from ..base.registry import near_misses
 from ..ctype.render import render_definition
 from ..ctype.types import Struct
 from ..kernel.names import LiveNames
@@ -51,6 +52,15 @@ def list_types(pattern: str, *, verbose: bool) -> Iterator[Entry]:
             yield Entry(f"{module}: {_define(type)}")
         else:
             yield Entry(str(type))
+
+
+def find_similar_types(pattern: str) -> list[str]:
+    """Types of the kernel whose names look like that of a type that it has not."""
+    kind, _, name = " ".join(pattern.split()).rpartition(" ")
+    types = LiveTypes(cache_folder())
+    known = {own for one, own in types.iter_types() if one == kind and own[:1] == name[:1]}
+    likely = sorted(known, key=lambda own: (abs(len(own) - len(name)), own))
+    return [f"{kind} {own}" for own in near_misses(name, likely)]
 
 
 def _define(type: CType) -> str:
