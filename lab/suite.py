@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -30,6 +31,9 @@ WANTED = "kernel and not slow and not real_time"
 
 PATIENCE = 12
 """By how much the tests wait longer: tests/programs.py."""
+
+TESTED = ("docs", "lab", "probee", "scripts", "tests")
+"""What the suite reads, besides .venv and pyproject.toml."""
 
 DEFAULT = ("5.10", "6.1", "7.3")
 _SECONDS = 3 * 3600
@@ -86,7 +90,9 @@ def run_suite(name: str, arguments: Sequence[str]) -> Outcome:
         fetch_kernel(SUITES[name])
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="guest-tests.") as folder:
-        report = Path(folder, "report.xml")
+        results = Path(folder, "results")
+        results.mkdir()
+        report = results / "report.xml"
         job = Job(
             # The cache would be written to a layer that vanishes.
             [
@@ -106,7 +112,8 @@ def run_suite(name: str, arguments: Sequence[str]) -> Outcome:
                 "PROBEE_TEST_PATIENCE": str(PATIENCE),
                 "PYTHONUNBUFFERED": "1",
             },
-            writable=Path(folder),
+            bind=freeze(Path(folder)),
+            writable=results,
         )
         kernel = open_kernel(name)
         print(f"== {kernel.release}", flush=True)
@@ -115,6 +122,17 @@ def run_suite(name: str, arguments: Sequence[str]) -> Outcome:
         if report.exists():
             read_report(outcome, report.read_text())
     return outcome
+
+
+def freeze(folder: Path) -> list[tuple[str, str]]:
+    """Copies of what is tested, to be bound in its place.
+
+    A guest keeps what it knows of a file, say its size: one that is edited while it runs would be cut off.
+    """
+    for name in TESTED:
+        # Without bytecode that is just being written.
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.pyc.*"))
+    return [(str(folder / name), str(ROOT / name)) for name in TESTED]
 
 
 def read_report(outcome: Outcome, xml: str) -> None:
