@@ -60,15 +60,19 @@ class Registry(Typed[T]):
 def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Up to `most` of `known` that look like `name`, the nearest first; in bounded time."""
     lowered, limit = name.lower(), max(len(name) // 3, 1)
-    scored = []
+    scored: list[tuple[int, int, str]] = []
+    nearest: list[int] = []
     left = _MOST_WORK
     for other in known:
         distance = None
         if abs(len(other) - len(name)) <= limit:
-            left -= len(name) * len(other)
+            left -= len(name) * (2 * limit + 1)
             distance = _distance(lowered, other.lower(), limit) if left >= 0 else None
         if distance is not None:
             scored.append((distance, abs(len(other) - len(name)), other))
+            # What is farther than the last of the nearest won't be shown.
+            nearest = sorted([*nearest, distance])[:most]
+            limit = nearest[-1] if len(nearest) == most else limit
         elif len(name) >= 4 and lowered in other.lower():
             scored.append((_FAR, len(other) - len(name), other))
     return [other for _, _, other in sorted(scored)[:most]]
@@ -79,12 +83,19 @@ def _distance(a: str, b: str, limit: int) -> int | None:
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
-        previous, before, row = before, row, [i]
-        for j, y in enumerate(b, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
-                cost = min(cost, previous[j - 2] + 1)
-            row.append(cost)
+        previous, before, row = before, row, [limit + 1] * (len(b) + 1)
+        row[0] = i
+        # Cells farther from the diagonal than the limit are past it.
+        for j in range(max(i - limit, 1), min(i + limit, len(b)) + 1):
+            y = b[j - 1]
+            cost = before[j - 1] + (x != y)
+            if before[j] < cost:
+                cost = before[j] + 1
+            if row[j - 1] < cost:
+                cost = row[j - 1] + 1
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y and previous[j - 2] < cost:
+                cost = previous[j - 2] + 1
+            row[j] = cost
         if min(row) > limit:
             return None
     return row[-1] if row[-1] <= limit else None
