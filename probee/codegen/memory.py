@@ -262,12 +262,12 @@ def _take_area(function: Function, scratch: Scratch, target: Target, nesting: tu
     for level in range(AREAS):
         area = b.offset(base, level * scratch.area)
         if target.have("atomics_fetch"):
-            taken = b.xchg(area, 1)
+            taken = b.xchg(area, level + 1)
         else:
             # Kernels without atomic exchange run these programs with preemption off, so that a nested
             # run ends before this one goes on.
             taken = b.load(area, U64)
-            b.store(area, 1, 8)
+            b.store(area, level + 1, 8)
         after = b.new_block()
         ours = b.new_block()
         b.branch(b.compare("eq", taken, 0), ours, after)
@@ -278,7 +278,10 @@ def _take_area(function: Function, scratch: Scratch, target: Target, nesting: tu
     b.atomic_add(b.global_(*nesting), 1)
     b.ret(0)
     b.place(got)
-    area = b.read("area", VALUE)
+    # A verifier that knew which area it is would go over the program once for each: what is read it does
+    # not know.
+    number = b.op("and", b.op("sub", b.load(b.read("area", VALUE), U64), 1), AREAS - 1)
+    area = b.offset(base, b.op("mul", number, scratch.area))
     b.jump(entry)
     taking = b.finish()
     function.blocks[:0] = taking.blocks
