@@ -1,6 +1,9 @@
-"""Names as a person wrote them: C++ (Itanium ABI), Rust (legacy and v0); any other name is left as it is."""
+"""Names as a person wrote them: C++ (Itanium ABI), Rust (legacy and v0), D; any other name is left as it is."""
 
 from __future__ import annotations
+
+MANGLED = ("_Z", "_R", "_D")
+"""How mangled names begin."""
 
 
 def demangle(name: str) -> str:
@@ -16,6 +19,10 @@ def demangle(name: str) -> str:
         from .rust_v0 import demangle as demangle_v0
 
         return demangle_v0(name) or name
+    if name.startswith("_D"):
+        from .dlang import demangle as demangle_d
+
+        return demangle_d(name) or name
     return name
 
 

@@ -11,7 +11,7 @@ from ..base.record import record
 from ..kernel.images import read_kallsyms, read_maps, read_start
 from ..spec.bundle import Special, UprobeLink
 from ..spec.python import PROCESSES
-from .demangle import demangle
+from .demangle import MANGLED, demangle
 from .frame import Frame
 from .image import ImageOpener
 from .kallsyms import Kallsyms
@@ -301,7 +301,7 @@ class LiveSymbols:
             found[address] = (Frame(address),)
         if self._settings.cpp_demangle:
             for address, frames in found.items():
-                if any(frame.name[:2] in ("_Z", "_R") for frame in frames):
+                if any(frame.name.startswith(MANGLED) for frame in frames):
                     found[address] = tuple([_demangled(frame) for frame in frames])
         return found
 
@@ -357,7 +357,7 @@ _CHANGES: dict[str, Callable[[LiveSymbols, Any], None]] = {
 
 
 def _demangled(frame: Frame) -> Frame:
-    name = demangle(frame.name) if frame.name[:2] in ("_Z", "_R") else frame.name
+    name = demangle(frame.name)
     if name == frame.name:
         return frame
     return Frame(frame.address, name, frame.offset, frame.module, frame.file, frame.line, frame.inlined)
