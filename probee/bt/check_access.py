@@ -174,13 +174,14 @@ def check_items(c: Checker, items: tuple[tree.Expr, ...], whole: str) -> tuple[C
 
 def type_named(c: Checker, of: tree.Expr | tree.TypeName, where: str) -> CType | None:
     """The type that `where` ("sizeof") is asked about, which is not computed."""
-    _refuse_assignments(c, of, where)
+    refuse_assignments(c, of, where)
     if isinstance(of, tree.TypeName):
         return written_type(c, of)
     return asked_type(c, of)
 
 
-def _refuse_assignments(c: Checker, of: tree.Expr | tree.TypeName, where: str) -> None:
+def refuse_assignments(c: Checker, of: tree.Expr | tree.TypeName, where: str) -> None:
+    """Report maps that would be set in what is only asked about."""
     for node in walk(of):
         if isinstance(node, tree.Assign) and isinstance(node.target, tree.MapAccess):
             c.error(f"Map assignments not allowed inside of {where}", node.span)

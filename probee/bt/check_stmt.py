@@ -8,7 +8,7 @@ from ..ctype.types import INT64, VOID, CType, Int, Void
 from ..funcs.func import Aggregation
 from ..spec.values import Aggregate
 from . import tree
-from .check_access import check_condition
+from .check_access import check_condition, refuse_assignments
 from .check_call import check_call
 from .check_comptime import pass_over
 from .check_expr import check_increment, type_binary, type_of
@@ -137,6 +137,7 @@ def _declare(c: Checker, local: Local, written: tree.TypeName) -> None:
     if written.base in (*_AGGREGATES, "void") and not written.pointers:
         c.error(f"Invalid variable declaration type: {written.base}", written.span)
         return
+    refuse_assignments(c, written, "typeof or typeinfo")
     declared = written_type(c, written)
     if isinstance(declared, Void):
         c.error(f"Invalid variable declaration type: {describe(declared)}", written.span)

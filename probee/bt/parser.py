@@ -12,6 +12,7 @@ from .attachpoint import attach_point
 from .expressions import expression, type_name
 from .lexer import CLOSE, Tokens
 from .statements import block, block_expr, import_
+from .typenames import is_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ def macro_parameter(p: Tokens) -> tree.Parameter:
     kind = _PARAMETER_KINDS.get(p.kind)
     if kind is None:
         raise p.unexpected("a parameter: `$variable`, `@map` or a name")
+    if kind == "expression" and is_own(p.word):
+        raise p.error(f"builtin '{p.word}' can't be used as a macro argument")
     result = tree.Parameter(p.here(), p.word, kind)
     p.advance()
     return result

@@ -19,6 +19,17 @@ __builtin_safe_mode __builtin_uaddr __builtin_usermode
 """
 BUILTINS = frozenset((*_BUILTINS.split(), *(f"arg{n}" for n in range(32))))
 
+_OWN = frozenset(
+    ["args", "ctx", "kstack", "nsecs", "pid", "tid", "ustack"]
+    + [name for name in BUILTINS if name.startswith("__builtin_") or (name[:3] == "arg" and name[3:].isdigit())]
+)
+
+
+def is_own(name: str) -> bool:
+    """True for a builtin that is no macro of the library: nothing else may have its name."""
+    return name in _OWN
+
+
 # Types with a name of their own; any other bare name in `typeof(name)` may be a typedef or a value.
 _TYPES = """
 void bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 string buffer inet

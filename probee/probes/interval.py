@@ -44,6 +44,9 @@ class _Interval(Provider):
 def parse_period(kind: Provider, point: Point) -> int:
     """The nanoseconds that an attach point of a timer says. Raises SourceError."""
     period = _parse(kind, point)
+    if 0 < period < UNITS["us"]:
+        message = f"Invalid rate of {kind.name} probe. Minimum is 1000 or 1us. Found: {period} nanoseconds"
+        raise kind.wrong(point, message)
     if not 0 < period < _LONGEST:
         message = f"{kind.name} of {period} ns: expected a time of at least 1 ns, below 292 years"
         raise kind.misspelled(point, message)

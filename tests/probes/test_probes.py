@@ -188,6 +188,8 @@ def _calls(text: str, **options: Any) -> str:
         ("interval:s:0", "expected a positive integer as time, got '0'"),
         ("interval:h:1", "'h' is not an accepted unit: expected s, ms, us or hz"),
         ("interval:s:1:2", "interval probe type requires 1 or 2 arguments, found 3"),
+        ("interval:999", "Invalid rate of interval probe. Minimum is 1000 or 1us. Found: 999 nanoseconds"),
+        ("profile:hz:2000000", "Invalid rate of profile probe. Minimum is 1000 or 1us. Found: 500 nanoseconds"),
         ("interval:0", "interval of 0 ns: expected a time of at least 1 ns, below 292 years"),
         ("interval:hz:2000000000", "interval of 0 ns: expected a time of at least 1 ns, below 292 years"),
         ("profile:h:1", "'h' is not an accepted unit: expected s, ms, us or hz"),
@@ -300,7 +302,11 @@ def test_one_program_serves_all_matches_that_need_not_tell_which() -> None:
             "address 0x1080 is not in the code of /bin/program",
             "offset 0x1080 in the file is address 0x401080",
         ),
-        ("u:program:main+0x40", "offset 64 is past the end of main (size 64) in /bin/program", None),
+        (
+            "u:program:main+0x40",
+            "Offset outside the function bounds ('main' size is 64)",
+            "offset 64 is past the end of main (size 64) in /bin/program",
+        ),
     ],
 )
 def test_things_that_are_not_there(point: str, message: str, hint: str | None) -> None:
@@ -383,7 +389,11 @@ def test_many_functions_share_a_program_and_a_link_where_there_are_such_links() 
     assert types("k:vfs_* { @++; }", "kprobe_multi") == [("k:vfs_*", multi)]
     assert types("k:vfs_* { @++; }") == [("k:vfs_*", AttachType.NONE)]
     assert types("k:vfs_read { @++; }", "kprobe_multi") == [("kprobe:vfs_read", AttachType.NONE)]
-    assert [t for _, t in types("k:vfs_* { @[func] = count(); }", "kprobe_multi")] == [AttachType.NONE] * 2
+    assert [t for _, t in types("k:vfs_* { @[func] = count(); }", "kprobe_multi")] == [multi]
+    text = "kr:vfs_* { @[func] = count(); }"
+    assert [t for _, t in types(text, "kprobe_multi", "get_func_ip")] == [multi]
+    # Without the helper only the compiler knows where a function is.
+    assert [t for _, t in types(text, "kprobe_multi")] == [AttachType.NONE] * 2
 
 
 def test_one_program_serves_many_uprobes_and_knows_where_it_is() -> None:
