@@ -218,7 +218,14 @@ def _find_address(binary: Binary, text: str, *, safe: bool, returns: bool) -> Pl
 
 
 def _find_offset(binary: Binary, text: str, name: str, past: int, *, safe: bool, returns: bool) -> Place:
-    location = _resolve(binary, name, past)
+    try:
+        location = _resolve(binary, name, past)
+    except TargetError as error:
+        size = max([symbol.size for symbol in binary.elf.find_symbols(name)], default=0)
+        if not 0 < size <= past:
+            raise
+        bounds = f"Offset outside the function bounds ('{name}' size is {size})"
+        raise TargetError(bounds, hint=error.message) from None
     if returns and past:
         raise ValueError(_NO_OFFSET)
     warning = _check_boundary(binary, location.symbol, past, text, safe=safe)
