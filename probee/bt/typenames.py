@@ -21,7 +21,11 @@ BUILTINS = frozenset((*_BUILTINS.split(), *(f"arg{n}" for n in range(32))))
 
 _OWN = frozenset(
     ["args", "ctx", "kstack", "nsecs", "pid", "tid", "ustack"]
-    + [name for name in BUILTINS if name.startswith("__builtin_") or (name[:3] == "arg" and name[3:].isdigit())]
+    + [
+        name
+        for name in BUILTINS
+        if name.startswith("__builtin_") or (name[:3] == "arg" and name[3:].isdigit())
+    ]
 )
 
 

@@ -91,8 +91,14 @@ _NONE_FITS = "Call to m() has arguments that do not match any definition."
             [("return", "'return' statement is not allowed in a macro")],
         ),
         ("macro m() { break; } begin { m(); }", [("break", "'break' statement is not allowed in a macro")]),
-        ("macro m(pid) { 1 } begin { }", [("pid", "syntax: builtin 'pid' can't be used as a macro argument")]),
-        ("macro m(x) { x + 1 } begin { print(m(typeof(5))); }", [("typeof(5)", "expected a value, got a type")]),
+        (
+            "macro m(pid) { 1 } begin { }",
+            [("pid", "syntax: builtin 'pid' can't be used as a macro argument")],
+        ),
+        (
+            "macro m(x) { x + 1 } begin { print(m(typeof(5))); }",
+            [("typeof(5)", "expected a value, got a type")],
+        ),
     ],
 )
 def test_errors(text: str, found: list[tuple[str, str]]) -> None:

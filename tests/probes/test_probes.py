@@ -189,7 +189,10 @@ def _calls(text: str, **options: Any) -> str:
         ("interval:h:1", "'h' is not an accepted unit: expected s, ms, us or hz"),
         ("interval:s:1:2", "interval probe type requires 1 or 2 arguments, found 3"),
         ("interval:999", "Invalid rate of interval probe. Minimum is 1000 or 1us. Found: 999 nanoseconds"),
-        ("profile:hz:2000000", "Invalid rate of profile probe. Minimum is 1000 or 1us. Found: 500 nanoseconds"),
+        (
+            "profile:hz:2000000",
+            "Invalid rate of profile probe. Minimum is 1000 or 1us. Found: 500 nanoseconds",
+        ),
         ("interval:0", "interval of 0 ns: expected a time of at least 1 ns, below 292 years"),
         ("interval:hz:2000000000", "interval of 0 ns: expected a time of at least 1 ns, below 292 years"),
         ("profile:h:1", "'h' is not an accepted unit: expected s, ms, us or hz"),
