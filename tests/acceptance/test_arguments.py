@@ -307,7 +307,7 @@ void _start(void) {
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the programs of 32 bits here are those of x86")
+@pytest.mark.needs("x86_64")
 def test_programs_of_32_bits(probee: Probee, cc: Callable[..., Path], level: str) -> None:
     """Their arguments are words on the stack, their pointers have 4 bytes."""
     flags = ("-m32", "-g", level, "-nostdlib", "-static", "-fno-stack-protector", "-fno-pie", "-no-pie")
