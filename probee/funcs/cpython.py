@@ -1,8 +1,8 @@
 """Stacks of processes with the functions of Python that they run: py_ustack.
 
-The native stack is that of `dw_ustack`: CPython is built without frame pointers as a rule. The frames of the
-interpreter are walked by the program at the same moment (`spec.python` has their form), since they change with
-every call; both are put together where the stack is shown.
+The native stack is that of `dw_ustack`: CPython is built without frame pointers as a rule. The frames of
+the interpreter are walked by the program at the same moment (`spec.python` has their form), since they
+change with every call; both are put together where the stack is shown.
 
 What is walked is found as a debugger finds it: from the list of interpreters in `_PyRuntime` to the thread
 state that carries the id of the current thread. What changes from round to round lies in shared memory: so a
@@ -147,7 +147,9 @@ class _PythonWalk:
         b = self.b
         if size < _WORD:
             self._set(name, 0)
-        b.call("probe_read_user", self._address(name), size, b.op("add", self._load(start), self._load(field)))
+        b.call(
+            "probe_read_user", self._address(name), size, b.op("add", self._load(start), self._load(field))
+        )
 
     # ---- rounds
 

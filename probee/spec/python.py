@@ -2,10 +2,11 @@
 
 processes  hash: u32 process id → `FIELDS`, u64 each: where things are in a process that runs Python
 codes      hash: (u64 address of a code object, u32 process id, u32 0) → `CODE`: where it is in `text`
-text       u64 count of bytes that follow and are used, then what was copied of code objects: each is `HEAD`, the
-           bytes of its qualified name, of its file's name and of its table of lines, each from a multiple of 8 on
-used       u64 count of the bytes of its own part of `text` that a CPU has used, on kernels where no program can
-           add to a number and learn what it was
+text       u64 count of bytes that follow and are used, then what was copied of code objects: each is `HEAD`,
+           the bytes of its qualified name, of its file's name and of its table of lines, each from a multiple
+           of 8 on
+used       u64 count of the bytes of its own part of `text` that a CPU has used, on kernels where no program
+           can add to a number and learn what it was
 
 A program that meets a code object copies it, for the process may be gone, and the object too, when the stack
 is shown. Nothing in `text` is written twice, so that a place there stands for one code object for ever.

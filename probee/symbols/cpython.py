@@ -120,8 +120,8 @@ _DEBUG_REST = {
 
 @record
 class Python:
-    """A CPython in a file: `runtime` is the virtual address of its state, `fields` are those of `spec.python`,
-    of which the first is counted from there."""
+    """A CPython in a file: `runtime` is the virtual address of its state, `fields` are those of
+    `spec.python`, of which the first is counted from there."""
 
     version: tuple[int, int]
     runtime: int
@@ -179,7 +179,9 @@ class Pythons:
     def add(self, pid: int, mappings: Iterable[Mapping]) -> None:
         """Tell of what process `pid` has mapped."""
         for mapping in mappings:
-            image = self._images.open_mapping(pid, mapping) if mapping.is_executable and mapping.path else None
+            image = (
+                self._images.open_mapping(pid, mapping) if mapping.is_executable and mapping.path else None
+            )
             python = self._find(image) if image is not None else None
             bias = find_bias(mapping, image) if python is not None and image is not None else None
             if python is not None and bias is not None:
@@ -218,8 +220,8 @@ class Pythons:
         the interpreter's loop ran them."""
         calls = [at for at, frames in enumerate(found) if is_loop(frames[-1].name)]
         groups, is_whole = self._group(words)
-        # A call of the loop that has just begun has no frame yet, so that the outermost must agree, as long as
-        # they are there; where callers are missing on one side, the innermost.
+        # A call of the loop that has just begun has no frame yet, so that the outermost must agree, as long
+        # as they are there; where callers are missing on one side, the innermost.
         skip = len(calls) - len(groups) if is_whole and len(calls) > len(groups) else 0
         merged = list(found)
         for at, group in zip(calls[skip:], groups, strict=False):

@@ -1,4 +1,4 @@
-"""Names as a person wrote them: C++ (Itanium ABI), Rust (legacy and v0), D; any other name is left as it is."""
+"""Names as a person wrote them: C++ (Itanium ABI), Rust (legacy and v0), D; other names stay as they are."""
 
 from __future__ import annotations
 

@@ -452,7 +452,7 @@ class _Parser:
             return self._backward(lambda: self.function("delegate")) + modifiers
         return self.function("delegate") + modifiers
 
-    def tuple(self) -> str:
+    def type_tuple(self) -> str:
         if not self._peek().isdigit():
             return f"Tuple!({self._parameters(('Z',))})"
         return f"Tuple!({', '.join([self.type() for _ in range(self._count())])})"
@@ -502,6 +502,6 @@ _TYPES: dict[str, Callable[[_Parser], str]] = {
     "H": _Parser.assoc_array,
     "P": _Parser.pointer,
     "D": _Parser.delegate,
-    "B": _Parser.tuple,
+    "B": _Parser.type_tuple,
     **{letter: lambda parser: parser.qualified_name() for letter in _NAMED},
 }

@@ -34,8 +34,8 @@ class Frame:
     """A function around an address. `name` is "" when it has none, `offset` is in bytes from its start.
 
     `module` is the file or the module of the kernel that it is of, "" when unknown. `file` and `line` are the
-    source's, "" and 0 when unknown. `inlined`: its code is in the frame that follows. `python`: it is a function
-    of Python, which the interpreter's code at `address` runs, 0 when that is not known.
+    source's, "" and 0 when unknown. `inlined`: its code is in the frame that follows. `python`: it is a
+    function of Python, which the interpreter's code at `address` runs, 0 when that is not known.
     """
 
     address: int

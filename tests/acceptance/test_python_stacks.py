@@ -1,4 +1,4 @@
-"""Functions of Python in stacks: what a process itself says of its frames, at the same call, is the oracle."""
+"""Functions of Python in stacks: what a process says of its frames itself, at that call, is the oracle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ pytestmark = [pytest.mark.kernel, pytest.mark.needs("uprobe", "cc")]
 
 LIBRARY = """
 int probed(int x) { __asm__ volatile("" ::: "memory"); return x; }
-int call_back(int (*function)(int), int x) { int r = function(x); __asm__ volatile("" ::: "memory"); return r; }
+int call_back(int (*function)(int), int x)
+{
+    int r = function(x);
+    __asm__ volatile("" ::: "memory");
+    return r;
+}
 """
 
 PROGRAM = '''
@@ -103,7 +108,7 @@ async def coroutine(depth):
 
 def long_function():
     total = 0
-    %s
+    LINES
     leaf()
     return total
 
@@ -125,7 +130,8 @@ def everything():
     asyncio.run(coroutine(2))
     exec(compile("\\n\\nleaf()\\ndef made(): return leaf()\\nmade()", "<made up>", "exec"), globals())
     for number in range(20):  # code objects that take each other's places
-        exec(compile("\\n" * number + f"def f{number}(): leaf()\\nf{number}()", f"<{number}>", "exec"), globals())
+        text = "\\n" * number + f"def f{number}(): leaf()\\nf{number}()"
+        exec(compile(text, f"<{number}>", "exec"), globals())
     long_function()
     try:
         raise ValueError
@@ -144,7 +150,7 @@ for other in others:
 thread.start()
 thread.join()
 print(json.dumps(said), flush=True)
-''' % "\n    ".join(f"total += {number} if total < {number} else -{number}" for number in range(350))
+'''.replace("LINES", "\n    ".join(f"total += {n} if total < {n} else -{n}" for n in range(350)))
 
 FRAME = re.compile(r"^        (\S+) \((.+):(\d+)\)$", re.M)
 
