@@ -404,7 +404,7 @@ def _tuple(c: Checker, expr: tree.TupleExpr) -> CType | None:
 
 def _type_name(c: Checker, expr: tree.TypeName) -> CType | None:
     """A type that a macro was given, and uses as a value."""
-    c.error("expected a value, got a type", expr.span, "a macro takes types for what it names as a type: (T)x")
+    c.error("expected a value, got a type", expr.span, "a macro takes types where it names one: (T)x")
     return None
 
 

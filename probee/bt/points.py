@@ -123,10 +123,11 @@ def _choose(sites: Sequence[Site], wanted: str) -> tuple[Site, ...]:
 def _choose_told(probe: tree.Probe, sites: tuple[Site, ...]) -> tuple[tuple[Site, ...], str]:
     """Of many places those where what the probe asks for is known, and a warning of how many are left out.
 
-    In a program of Go, functions in assembly have arguments where they like. Where none is left, all are: then
-    it is an error that says why.
+    In a program of Go, functions in assembly have arguments where they like. Where none is left, all are:
+    then it is an error that says why.
     """
-    if not all(site.function for site in sites) or not any(site.arguments or site.goroutine for site in sites):
+    told_somewhere = any(site.arguments or site.goroutine for site in sites)
+    if not told_somewhere or not all(site.function for site in sites):
         return sites, ""
     used = {node.name for node in walk(probe) if isinstance(node, tree.Identifier)}
     numbers = [int(name[3:]) for name in used if name[:3] == "arg" and name[3:].isdecimal()]
@@ -135,7 +136,8 @@ def _choose_told(probe: tree.Probe, sites: tuple[Site, ...]) -> tuple[tuple[Site
     if not told or not left_out:
         return sites, ""
     some = next(site.function or site.probe for site in sites if site not in told)
-    return told, f"{left_out} functions, such as {some}, don't tell what is asked for here, and are not traced"
+    what = "don't tell what is asked for here, and are not traced"
+    return told, f"{left_out} functions, such as {some}, {what}"
 
 
 def _tells(site: Site, numbers: list[int], *, goid: bool) -> bool:

@@ -1,4 +1,4 @@
-"""What is known before the script runs: is_str is_ptr … of values, is_scalar of maps; is_err of an address."""
+"""What is known before the script runs: is_str is_ptr … of values, is_scalar of maps; is_err of addresses."""
 
 from __future__ import annotations
 

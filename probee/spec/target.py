@@ -59,10 +59,10 @@ if TYPE_CHECKING:
             """Paths of the files whose code a process maps, as it sees them. Raises TargetError."""
 
         def find_running(self) -> list[str]:
-            """Paths of the files whose code any process maps, each file once, as this process can open them."""
+            """Paths of the files whose code any process maps, each once, as this process can open them."""
 
         def root_of(self, pid: int) -> str:
-            """What stands before the paths of a process to make them ours: "" where it sees the same files."""
+            """What to put before the paths of a process to make them ours: "" where it sees the same files."""
 
         def demangle(self, name: str) -> str:
             """What a mangled name of C++ or Rust stands for, other names as they are."""
@@ -101,7 +101,7 @@ if TYPE_CHECKING:
             """Whether programs of a kind may call the kernel's function `name`."""
 
         def find_address(self, symbol: str) -> int | None:
-            """Where the kernel has `symbol`; None if nowhere. Raises FeatureError where addresses are kept back."""
+            """Where the kernel has `symbol`, or None. Raises FeatureError where addresses are kept back."""
 
     class Types(Protocol):
         """The types of the target's kernel and its modules, each looked up when it is asked for.
