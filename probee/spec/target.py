@@ -62,7 +62,7 @@ if TYPE_CHECKING:
             """Paths of the files whose code any process maps, each once, as this process can open them."""
 
         def root_of(self, pid: int) -> str:
-            """What to put before the paths of a process to make them ours: "" where it sees the same files."""
+            """What to put before the paths of a process to make them ours; "" where it sees our files."""
 
         def demangle(self, name: str) -> str:
             """What a mangled name of C++ or Rust stands for, other names as they are."""
