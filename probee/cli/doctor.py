@@ -42,7 +42,6 @@ _NEEDS = {
     "profile": ("perf_event", "cpu_timer"),
     "tracepoint": ("tracefs",),
     "rawtracepoint": ("raw_tracepoint",),
-    "rawtracepoint with types": ("tp_btf",),
     "kprobe": ("kprobe_pmu", "kprobe_program"),
     "kretprobe": ("kprobe_pmu", "kprobe_program"),
     "kprobe on many functions": ("kprobe_multi",),
@@ -53,9 +52,6 @@ _NEEDS = {
     "iter": ("iter",),
 }
 """Probe kind, as a script spells it, with what it is for where that has no spelling → features it needs."""
-
-_LATER = ("rawtracepoint with types",)
-"""What this probee can't do yet though it has the probe kind."""
 
 _REFUSED = (errno.EPERM, errno.EACCES)
 _NOT_FOR_YOU = "needs root, or CAP_BPF and CAP_PERFMON"
@@ -164,7 +160,7 @@ def render_json(report: Report) -> str:
 
 
 def _find(kind: str, answers: dict[str, Answer], privileges: Privileges) -> Finding:
-    later = kind in _LATER or is_later(kind.split(",")[0].split()[0])
+    later = is_later(kind.split(",")[0].split()[0])
     for name in _NEEDS[kind]:
         answer = answers[name]
         if not answer.have:

@@ -55,7 +55,7 @@ def test_programs_are_told_the_same(probee: Probee) -> None:
 def test_what_this_version_cannot_do_yet_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     report = examined(monkeypatch, ROOT, {})
     later = {finding.kind for finding in report.findings if finding.later}
-    assert later == {"fentry, fexit", "iter", "rawtracepoint with types"}
+    assert later == {"fentry, fexit", "iter"}
     assert line(report, "profile") == "profile                   yes"
     assert line(report, "iter").endswith("yes  (the kernel can; this probee can't yet)")
 
