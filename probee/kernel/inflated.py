@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     Place = tuple[int, int]
 
-LEAST = 8 << 20
-"""Bytes from which on a section is kept: a smaller one is inflated in less than a tenth of a second."""
+LEAST = 1 << 20
+"""Bytes from which on a section is kept: a smaller one is inflated in less than a hundredth of a second."""
 
 MOST = 2 << 30
 """Bytes of all files together."""

@@ -201,8 +201,10 @@ def _find_address(binary: Binary, text: str, *, safe: bool, returns: bool) -> Pl
     offset = elf.file_offset(address)
     if offset is None:
         given = elf.address_of(address)
-        hint = f"offset {address:#x} in the file is address {given:#x}" if given is not None else None
-        raise TargetError(f"address {address:#x} is not in the code of {binary.path}", hint=hint)
+        hint = f"address {address:#x} is not in the code of {binary.path}"
+        if given is not None:
+            hint = f"offset {address:#x} in the file is address {given:#x}"
+        raise TargetError(f"Could not resolve address: {binary.path}:{address:#x}", hint=hint)
     symbol = _symbol_around(binary, address)
     if symbol is None:
         if safe:

@@ -299,10 +299,14 @@ def test_one_program_serves_all_matches_that_need_not_tell_which() -> None:
             "No matches for uprobe program:write_*.",
             "no function matches 'write_*' in /bin/program",
         ),
-        ("u:program:0x10", "address 0x10 is not in the code of /bin/program", None),
+        (
+            "u:program:0x10",
+            "Could not resolve address: /bin/program:0x10",
+            "address 0x10 is not in the code of /bin/program",
+        ),
         (
             "u:program:0x1080",
-            "address 0x1080 is not in the code of /bin/program",
+            "Could not resolve address: /bin/program:0x1080",
             "offset 0x1080 in the file is address 0x401080",
         ),
         (

@@ -125,7 +125,7 @@ def test_offsets_inside_of_instructions(where: str) -> None:
 def test_addresses() -> None:
     (place,) = find(f"{BASE + 0x41:#x}")
     assert (place.function, place.address) == ("work", BASE + 0x41)
-    with pytest.raises(TargetError, match="is not in the code"):
+    with pytest.raises(TargetError, match="Could not resolve address: /bin/app:0x10"):
         find("0x10")
     with pytest.raises(TargetError, match=r"no symbol of .* tells where the instruction"):
         find(f"{BASE + 0x3F0:#x}")
