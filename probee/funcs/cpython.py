@@ -76,6 +76,7 @@ class PythonStack(DwarfStack):
     """the process's own stack, with the functions of Python that it runs"""
 
     name = "py_ustack"
+    is_unstable = False  # that is bpftrace's word, which has no such function
 
     def check(self, call: CallSite, to: Checking) -> CType:
         type = super().check(call, to)

@@ -59,14 +59,16 @@ class DwarfStack(Ustack):
     """the process's own stack, of code without frame pointers too"""
 
     name = "dw_ustack"
+    is_unstable = True
 
     def check(self, call: CallSite, to: Checking) -> CType:
-        _check_stable(call, to)
+        if self.is_unstable:
+            _check_stable(call, to)
         type = super().check(call, to)
         assert isinstance(type, Stack)
         mode = type.mode
         if mode == "build_id":
-            to.error("'build_id' stack mode can not be used for dw_ustack", call.span)
+            to.error(f"'build_id' stack mode can not be used for {self.name}", call.span)
             mode = "raw"
         if type.limit > MOST_WALKED:
             head = f"{self.name}([int limit]): limit shouldn't exceed {MOST_WALKED}"
