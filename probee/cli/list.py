@@ -142,6 +142,7 @@ def list_probes(
     if pid and not os.path.isdir(f"/proc/{pid}"):
         raise TargetError(f"no process has the id {pid}")
     files, told = open_files(debug_roots), set[str]()
+    status = 0
     for pattern in patterns:
         lines = []
         if _TYPE.match(pattern):
@@ -159,10 +160,11 @@ def list_probes(
                 f"WARNING: It appears that '{pattern}' is a filename but the file does not exist."
                 f" Treating '{pattern}' as a search pattern.\n"
             )
+            status = 0 if lenient else 1
             continue
         sys.stdout.buffer.write("\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
     files.flush()
-    return 0
+    return status
 
 
 def _sorted(entries: Iterator[Entry]) -> list[Entry]:

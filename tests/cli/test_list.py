@@ -126,6 +126,11 @@ def test_what_was_listed_before_an_error_stays(capfd: pytest.CaptureFixture[str]
     assert run(capfd, "list", "begin", "software:x")[:2] == (1, ["begin"])
 
 
+def test_a_file_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["-l", "absent.bt"]) == 1
+    assert "'absent.bt' is a filename but the file does not exist" in capfd.readouterr().err
+
+
 def test_script(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     text = "begin { } interval:ms:10, profile:hz:99 { } hardware:cache-misses:10 { exit(); }"
     lines = ["begin", "interval:ms:", "profile:hz:", "hardware:cache-misses:"]
