@@ -126,11 +126,6 @@ def test_what_was_listed_before_an_error_stays(capfd: pytest.CaptureFixture[str]
     assert run(capfd, "list", "begin", "software:x")[:2] == (1, ["begin"])
 
 
-def test_a_file_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["-l", "absent.bt"]) == 1
-    assert "'absent.bt' is a filename but the file does not exist" in capfd.readouterr().err
-
-
 def test_script(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     text = "begin { } interval:ms:10, profile:hz:99 { } hardware:cache-misses:10 { exit(); }"
     lines = ["begin", "interval:ms:", "profile:hz:", "hardware:cache-misses:"]
@@ -138,7 +133,7 @@ def test_script(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "script.bt").write_text(text)
     assert run(capfd, "-l", tmp_path / "script.bt") == (0, lines, "")
     status, out, err = run(capfd, "-l", "nonexistent.bt")
-    assert (status, out) == (0, [])
+    assert (status, out) == (1, [])
     assert err.startswith("WARNING: It appears that 'nonexistent.bt' is a filename")
 
 
