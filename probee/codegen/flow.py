@@ -46,7 +46,9 @@ def find_dominators(order: list[Block]) -> dict[Block, Block]:
     while changed:
         changed = False
         for block in order[1:]:
-            known = [p for p in block.preds if p in parent]
+            # The last ones first: of a block that is left to from all of a long chain (a comparison of text),
+            # each then takes one step instead of the whole way up.
+            known = sorted([p for p in block.preds if p in parent], key=index.__getitem__, reverse=True)
             best = known[0]
             for other in known[1:]:
                 a, b = best, other
