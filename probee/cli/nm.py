@@ -32,7 +32,7 @@ binding, the table that has the symbol, name.
 Of a stripped file also those of its separate debug file, as table `debug`, of one that Go made those of Go's
 own table, as table `go`.
 
--C: names of C++ and Rust as they were written; PATTERN may match either.
+-C: names of C++, Rust and D as they were written; PATTERN may match either.
 """
 
 _TABLES = {".symtab": "symtab", ".dynsym": "dynsym"} | dict.fromkeys(GO_TABLES, "go")

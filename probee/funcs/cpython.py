@@ -81,7 +81,11 @@ class PythonStack(DwarfStack):
     def check(self, call: CallSite, to: Checking) -> CType:
         type = super().check(call, to)
         assert isinstance(type, Stack)
-        return Stack(False, type.mode, type.limit, True)
+        limit = type.limit
+        if to.target is not None and not to.target.have("large_keys"):
+            if all(arg.number is None for arg in call.args):
+                limit //= 2  # so that it can be a key nevertheless: a frame takes two words
+        return Stack(False, type.mode, limit, True)
 
     def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
         super().lower_into(call, to, place)

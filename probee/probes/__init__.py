@@ -8,7 +8,7 @@
     usdt.py           usdt: marks that programs and libraries carry
     user_files.py     files that attach points of both mean
     user_places.py    places in a program's code: by name, number, source line
-    demangled.py      functions by the names that people wrote in C++ and Rust
+    demangled.py      functions by the names that people wrote in C++, Rust and D
     binary.py         a program with its debug information, wherever that is
     traced.py         what debug information says of a place, when it is asked
     variables.py      arguments and variables at a place, and where they are

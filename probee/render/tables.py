@@ -151,7 +151,7 @@ def _compile_part(type: CType, context: Context) -> Callable[[Any], bytes]:
         if is_kernel:
             found = symbols.kernel(stack.frames)
         else:
-            found = symbols.user(stack.pid, stack.program, stack.frames)
+            found = symbols.user(stack.pid, stack.program, stack.frames, stack.python)
         names = [f"{frame.name or hex(frame.address)}{mark}" for frames in found for frame in frames]
         text = ";".join([name.replace(";", ":") for name in reversed(names)])
         return text.encode("utf-8", "surrogateescape")

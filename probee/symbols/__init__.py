@@ -10,9 +10,11 @@
     perfmap     functions that a JIT compiler made, from /tmp/perf-PID.map
     kallsyms    symbols of the kernel, from the text of /proc/kallsyms
     intervals   what covers an address, of ranges that may overlap
-    demangle    names of C++ and Rust
+    cpython     frames of CPython: where they are, and what they stand for
+    demangle    names of C++, Rust and D
     rust_v0     Rust's mangling since 2020 (RFC 2603)
     rust_legacy Rust's mangling before
+    dlang       D's mangling
 
 Pure but for `live` and `image`, which open what belongs to a process, and `demangle`, which asks the C++
 run-time library where it is installed.

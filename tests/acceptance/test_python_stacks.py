@@ -220,6 +220,17 @@ def test_stacks_are_keys_of_processes_that_are_gone(
     assert "long_function (" in text
 
 
+def test_folded(probee: Probee, library: Path, target: Callable[..., Target], tmp_path: Path) -> None:
+    process = _start(target, tmp_path, sys.executable, library)
+    script = f"config = {{ show_debug_info = 0 }} uprobe:{library}:probed {{ @[py_ustack] = count(); }}"
+    running = probee.start("-f", "folded", "-e", script, "-p", process.pid)
+    running.wait_attached()
+    process.go()
+    process.read_line()
+    process.close()
+    assert re.search(r";<module>;everything;([^;]+;)*leaf;([^;]+;)*probed \d+$", running.wait().stdout, re.M)
+
+
 def test_native_frames_stay_between(
     probee: Probee, library: Path, target: Callable[..., Target], tmp_path: Path
 ) -> None:

@@ -155,6 +155,27 @@ def test_demangled_names(where: tuple[str, ...], found: dict[str, int]) -> None:
     assert offsets(*where) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "patterns"),
+    [
+        ("app.Stack.push(int)", ["app.Stack.push", "app.Stack.push(int)", "*.push"]),
+        ("app.Stack.empty() const", ["app.Stack.empty", "app.Stack.*"]),
+        ("app.map!(int, app.f(int)).run!('(')(int)", ["app.map!(int,app.f(int)).run!('(')(int)", "app.map*"]),
+        ("app.Stack.make!(int)(ref app.Stack)", ["app.Stack.make", "app.Stack.make!(int)"]),
+    ],
+)
+def test_names_of_d(text: str, patterns: list[str]) -> None:
+    builder = ElfBuilder()
+    builder.section(".text", data=bytes(16), flags=SHF.ALLOC | SHF.EXECINSTR, address=BASE, align=4096)
+    builder.load(".text", flags=PF.R | PF.X)
+    builder.symbol("_D3app5Stack4push5empty4makeMFiZv", BASE, size=16)
+    elf = Elf(builder.build(), PATH)
+    for pattern in patterns:
+        assert [found for found, _ in iter_demangled(elf, "d", pattern, lambda _: text)] == [text], pattern
+    for language, pattern in (("cpp", patterns[0]), ("rust", patterns[0]), ("d", "app"), ("d", "const")):
+        assert not list(iter_demangled(elf, language, pattern, lambda _: text)), pattern
+
+
 def test_no_demangled_name() -> None:
     with pytest.raises(TargetError, match=r"no C\+\+ function matches 'app::run'"):
         find("cpp", "app::run")
