@@ -226,6 +226,13 @@ def _guest() -> bool:
     return _root() and _x86_64() and shutil.which(QEMU) is not None and any(KERNELS.glob("*/boot/vmlinuz-*"))
 
 
+def _pid_namespace() -> bool:
+    if not _root() or shutil.which("unshare") is None:
+        return False
+    command = ["unshare", "--pid", "--fork", "true"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 def _kernel_headers() -> bool:
     return Path("/usr/include/linux/types.h").exists()
 
@@ -244,6 +251,7 @@ FEATURES = {
         Feature("entry_caller", "user stacks at an entry that have its caller, of 6.12", _entry_caller),
         Feature("uprobe", "perf_event_open(2) on the uprobe PMU", _uprobe),
         Feature("kprobe", "perf_event_open(2) on the kprobe PMU", _kprobe),
+        Feature("pid_namespace", "unshare(1) that makes a namespace of process ids", _pid_namespace),
         Feature("watchpoint", "perf_event_open(2) on a breakpoint", _watchpoint),
         Feature("tracefs", "a mounted /sys/kernel/tracing", _tracefs),
         Feature("cc", "a C compiler called cc, and the C library's headers", _cc),

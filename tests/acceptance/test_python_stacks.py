@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -250,12 +249,11 @@ def test_native_frames_stay_between(
     assert back[-1] == "_start"
 
 
+@pytest.mark.needs("pid_namespace")
 def test_a_process_in_another_namespace_of_ids(
     probee: Probee, library: Path, target: Callable[..., Target], tmp_path: Path
 ) -> None:
     """Its threads know themselves by other ids than those that the tracer sees."""
-    if subprocess.run(["unshare", "--pid", "--fork", "true"], check=False, capture_output=True).returncode:
-        pytest.skip("needs unshare: namespaces of process ids")
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")
     outer = target("unshare", "--pid", "--fork", sys.executable, "-I", "-X", "utf8", program, library)

@@ -17,7 +17,9 @@ from probee.symbols.frame import Frame
 class Symbols:
     """Two frames at 0x10, of which one is inlined; one at 0x20; no name at any other address."""
 
-    def user(self, pid: int, program: int, addresses: list[int]) -> list[tuple[Frame, ...]]:
+    def user(
+        self, pid: int, program: int, addresses: list[int], python: tuple[int, ...] = ()
+    ) -> list[tuple[Frame, ...]]:
         assert (pid, program) == (7, 3)
         frames = {
             0x10: (

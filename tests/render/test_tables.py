@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 class Symbols:
     """Names of code: by address."""
 
-    def user(self, pid: int, program: int, addresses: list[int]) -> list[tuple[Frame, ...]]:
+    def user(
+        self, pid: int, program: int, addresses: list[int], python: tuple[int, ...] = ()
+    ) -> list[tuple[Frame, ...]]:
         names = {1: ("leaf", "caller"), 2: ("a;b",)}
         return [tuple(Frame(a, name) for name in names.get(a, ("",))) for a in addresses]
 
