@@ -43,8 +43,10 @@ def _reach(values: list[Value]) -> list[Value]:
     out: list[Value] = []
     for value in values:
         if value.op in MEMORY and not -_FAR <= value.imm < _FAR:
-            value.args[0] = _add(out, value.args[0], value.imm, value)
-            value.imm = 0
+            # By whole steps, so that what lies near shares the pointer instead of keeping thousands alive.
+            near = value.imm & (_FAR - 1)
+            value.args[0] = _add(out, value.args[0], value.imm - near, value)
+            value.imm = near
         out.append(value)
     return out
 

@@ -65,6 +65,10 @@ def copy_text(b: Builder, place: Place, source: Value, offset: int, size: int) -
             b.store(place.pointer, 0, 1, place.offset + size)
 
 
+_LONG = 512
+"""Bytes of a text that are compared before the comparison may end."""
+
+
 def equal_constant(b: Builder, pointer: Value, offset: int, size: int, text: bytes) -> Value:
     """1 if the text in `size` bytes of memory is `text`."""
     wanted = text + b"\0" if len(text) < size else text
@@ -72,6 +76,17 @@ def equal_constant(b: Builder, pointer: Value, offset: int, size: int, text: byt
         return b.const(0, BOOL)
     same, differ, done = b.new_block(), b.new_block(), b.new_block()
     at = 0
+    # Long texts are left at the end of every so many words: a way out of each would be thousands.
+    while len(wanted) - at > _LONG and offset % 8 == 0:
+        differences = b.const(0, U64)
+        for _ in range(_LONG // 8):
+            constant = b.const(int.from_bytes(wanted[at : at + 8], "little"), U64)
+            word = b.load(pointer, U64, offset + at)
+            differences = b.op("or", differences, b.op("xor", word, constant))
+            at += 8
+        following = b.new_block()
+        b.branch(b.compare("eq", differences, 0), following, differ)
+        b.place(following)
     while at < len(wanted):
         width = _chunk(offset + at, len(wanted) - at)
         word = b.load(pointer, int_type(width, False), offset + at)
