@@ -1,4 +1,4 @@
-"""Texts of up to 64 KiB: compared, searched, kept in maps and used as keys; no script meets the stack's limit."""
+"""Texts of up to 64 KiB are compared, searched, kept in maps; no script meets the limit of the stack."""
 
 from __future__ import annotations
 
