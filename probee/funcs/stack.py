@@ -44,6 +44,7 @@ class _Stack(Func):
 
     params = (Param("mode", "stack", optional=True), Param("limit", "stack", optional=True))
     kernel: bool
+    most = MOST_FRAMES
 
     def check(self, call: CallSite, to: Checking) -> CType:
         for provider in to.providers:
@@ -80,10 +81,10 @@ class _Stack(Func):
         if arg.number is None or arg.number < 0:
             to.error(f"{self.name}: invalid limit value", call.span)
             return 1
-        if arg.number > MOST_FRAMES:
-            head = f"{self.name}([int limit]): limit shouldn't exceed {MOST_FRAMES}"
+        if arg.number > self.most:
+            head = f"{self.name}([int limit]): limit shouldn't exceed {self.most}"
             to.error(f"{head}, {arg.number} given", call.span)
-        return max(arg.number, 1)
+        return min(max(arg.number, 1), self.most)
 
     def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
         b, type = to.b, place.type

@@ -59,6 +59,7 @@ class DwarfStack(Ustack):
     """the process's own stack, of code without frame pointers too"""
 
     name = "dw_ustack"
+    most = MOST_WALKED
     is_unstable = True
 
     def check(self, call: CallSite, to: Checking) -> CType:
@@ -70,10 +71,7 @@ class DwarfStack(Ustack):
         if mode == "build_id":
             to.error(f"'build_id' stack mode can not be used for {self.name}", call.span)
             mode = "raw"
-        if type.limit > MOST_WALKED:
-            head = f"{self.name}([int limit]): limit shouldn't exceed {MOST_WALKED}"
-            to.error(f"{head}, {type.limit} given", call.span)
-        return Stack(False, mode, min(type.limit, MOST_WALKED))
+        return Stack(False, mode, type.limit)
 
     def lower_into(self, call: CallSite, to: Emitter, place: Place) -> None:
         if not any(spec.name == SPACES for spec in to.unit.maps):
