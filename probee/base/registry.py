@@ -27,6 +27,7 @@ else:
 _FAR = 100
 """The distance of names that only contain what was looked for."""
 
+_MOST_EDITS = 4
 _MOST_WORK = 2_000_000
 """Pairs of characters that are compared at most for a hint, which takes a second; then it is given up."""
 
@@ -57,9 +58,14 @@ class Registry(Typed[T]):
         return len(self._items)
 
 
+def farthest(name: str) -> int:
+    """How many edits away from `name` something may be that still looks like it."""
+    return min(max(len(name) // 3, 1), _MOST_EDITS)
+
+
 def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Up to `most` of `known` that look like `name`, the nearest first; in bounded time."""
-    lowered, limit = name.lower(), max(len(name) // 3, 1)
+    lowered, limit = name.lower(), farthest(name)
     scored: list[tuple[int, int, str]] = []
     nearest: list[int] = []
     left = _MOST_WORK

@@ -297,6 +297,11 @@ class Elf:
             yield from self._stripped_go.iter_functions(matches, seen)
 
     @cached_property
+    def function_count(self) -> int:
+        """How many functions `iter_functions` gives."""
+        return sum(1 for _ in self.iter_functions())
+
+    @cached_property
     def go_table(self) -> GoTable | None:
         """Go's own table of functions, or None in what is not of Go."""
         section = next((s for s in self.sections if s.name in GO_TABLES and s.size), None)

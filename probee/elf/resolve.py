@@ -17,7 +17,7 @@ from itertools import islice
 
 from ..base.errors import TargetError
 from ..base.record import record
-from ..base.registry import near_misses
+from ..base.registry import farthest, near_misses
 from .consts import STB, STT, name_of
 
 TYPE_CHECKING = False
@@ -135,7 +135,7 @@ def _refusal(elf: Elf, debug: Elf | None, name: str, found: list[Symbol]) -> Tar
 def _why_few(elf: Elf, debug: Elf | None) -> str:
     if debug is not None or not elf.is_stripped:
         return ""
-    count = sum(1 for _ in elf.iter_functions())
+    count = elf.function_count
     if elf.go_table is not None:
         return f": stripped, has the {count} functions that Go's own table tells"
     return f": stripped, has only {count} dynamic functions" if count else ": stripped, has no symbols at all"
@@ -147,7 +147,7 @@ def _near_names(elf: Elf, debug: Elf | None, name: str) -> list[str]:
     Edit distance is too dear for the 85,000 functions of a big program, so it only sees the first
     `_MOST_LOOKED_AT` that have about the same letters.
     """
-    lowered, limit = name.lower(), max(len(name) // 3, 1)
+    lowered, limit = name.lower(), farthest(name)
     letters = set(lowered)
 
     def looks_like(other: str) -> bool:
