@@ -27,6 +27,9 @@ UNITS = {
 """Nanoseconds of each unit of time."""
 
 _SHORT = re.compile(r"(\d+)([a-z]*)")
+_COUNT = re.compile(
+    r"0[xX](?P<hex>[0-9a-fA-F]{1,16})|(?P<digits>\d[\d_]{0,25})(?:[eE](?P<exponent>\d\d?))?", re.A
+)
 _LONGEST = 1 << 63
 
 
@@ -74,8 +77,13 @@ def _parse(kind: Provider, point: Point) -> int:
 
 
 def parse_count(text: str) -> int:
-    """A positive decimal number, 0 for what is none."""
-    return int(text[:20]) if text.isascii() and text.isdigit() else 0
+    """A positive number as the language writes them: `1000`, `1_000`, `1e3`, `0x3e8`. 0 for what is none."""
+    match = _COUNT.fullmatch(text)
+    if match is None:
+        return 0
+    if match["hex"]:
+        return int(match["hex"], 16)
+    return int(match["digits"].replace("_", "")) * 10 ** int(match["exponent"] or 0)
 
 
 PROVIDERS = (_Interval(),)

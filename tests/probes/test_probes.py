@@ -14,6 +14,7 @@ from probee.base.source import Source
 from probee.bt.compile import compile_script
 from probee.ir.text import print_function
 from probee.probes import find, find_near, is_later, names
+from probee.probes.interval import parse_count
 from probee.probes.perf import ALIASES, HARDWARE, SOFTWARE
 from probee.probes.provider import Point
 from probee.spec.abi import AttachType, PerfHardware, PerfSoftware, PerfType, ProgType
@@ -510,3 +511,16 @@ def test_every_kind_says_how_it_is_written() -> None:
 
 def test_the_made_up_machine_has_one_program() -> None:
     assert FakeFiles().find_program("program") == PROGRAM
+
+
+@pytest.mark.parametrize(
+    ("written", "count"),
+    [("1000", 1000), ("1e6", 1_000_000), ("1_000", 1000), ("0x10", 16), ("5e0", 5)],
+)
+def test_counts_are_written_as_numbers_of_the_language(written: str, count: int) -> None:
+    assert parse_count(written) == count
+
+
+@pytest.mark.parametrize("written", ["", "0", "x", "-1", "1e", "e6", "0x", "_1", "1.5", "٣", "1 "])
+def test_what_is_no_count(written: str) -> None:
+    assert parse_count(written) == 0
