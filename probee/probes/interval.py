@@ -83,7 +83,7 @@ def parse_count(text: str) -> int:
         return 0
     if match["hex"]:
         return int(match["hex"], 16)
-    return int(match["digits"].replace("_", "")) * 10 ** int(match["exponent"] or 0)
+    return int(match["digits"].replace("_", "") + "0" * int(match["exponent"] or 0))
 
 
 PROVIDERS = (_Interval(),)
