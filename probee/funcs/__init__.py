@@ -27,6 +27,7 @@
     clock.py       nsecs elapsed strftime
     process.py     pid tid
     task.py        uid gid username comm cpu
+    lookup.py      a task by its id
     kin.py         ppid pcomm leader_tid leader_comm
     kaddr.py       kaddr percpu_kaddr
     system.py      rand ncpus numaid jiffies usermode curtask cgroup

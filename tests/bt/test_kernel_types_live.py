@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -41,6 +42,24 @@ def test_the_current_task() -> None:
     family = [parent, read_comm(str(parent)), os.getpid(), read_comm("self")]
     assert values("print(ppid); print(pcomm); print(leader_tid); print(leader_comm);") == family
     assert values("print(ppid(curtask)); print(pcomm(curtask->group_leader));") == family[:2]
+
+
+def test_the_name_of_another_process() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        own, pid = read_comm("self"), os.getpid()
+        found = values(
+            "print(comm($1)); print(comm($2)); @[comm($1)] = 1; print(comm($1) == comm);",
+            str(child.pid),
+            str(pid),
+        )
+        child.kill()
+    assert found == ["sleep", own, False]
+    # It is waited for by now. Ids that no process can have:
+    none = values(
+        "print(comm($1)); print(comm(0)); print(comm(-1)); print(comm(4194304)); print(comm(1 << 40));",
+        str(child.pid),
+    )
+    assert none == ["N/A"] * 5
 
 
 def test_what_a_thread_comes_from() -> None:
