@@ -28,8 +28,11 @@ _FAR = 100
 """The distance of names that only contain what was looked for."""
 
 _MOST_EDITS = 4
-_MOST_WORK = 2_000_000
-"""Pairs of characters that are compared at most for a hint, which takes a second; then it is given up."""
+_LONGEST = 256
+"""Characters of a name, past which nobody has mistyped it."""
+
+_MOST_WORK = 500_000
+"""Pairs of characters that are compared at most for a hint, in a quarter of a second; then it is given up."""
 
 
 class Registry(Typed[T]):
@@ -65,6 +68,8 @@ def farthest(name: str) -> int:
 
 def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Up to `most` of `known` that look like `name`, the nearest first; in bounded time."""
+    if len(name) > _LONGEST:
+        return []
     lowered, limit = name.lower(), farthest(name)
     scored: list[tuple[int, int, str]] = []
     nearest: list[int] = []
