@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..ir.fold import compute
 from ..ir.types import S64
 from . import tree
+from .fold import COMPARED, LOGICAL
 from .literals import LiteralError, parse_integer
 
 TYPE_CHECKING = False
@@ -13,16 +14,7 @@ if TYPE_CHECKING:
 
     from .check import Checker
 
-_TRUTHS: dict[str, Callable[[int, int], bool]] = {
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "&&": lambda a, b: bool(a and b),
-    "||": lambda a, b: bool(a or b),
-}
+_TRUTHS: dict[str, Callable[[int, int], bool]] = {**COMPARED, **LOGICAL}
 
 _OPS = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor", "<<": "shl"}
 

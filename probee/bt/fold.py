@@ -185,9 +185,9 @@ class _Folder:
     def text(self, expr: tree.Binary, left: Literal, right: Literal) -> tree.Expr:
         """Text with text, moved by a number, or asked if it is empty."""
         op = expr.op
-        if op in _LOGICAL and not (isinstance(left, int) and not isinstance(left, bool)):
+        if op in LOGICAL and not (isinstance(left, int) and not isinstance(left, bool)):
             if isinstance(right, bool) or isinstance(left, bool) or isinstance(right, bytes):
-                return make_literal(expr.span, _LOGICAL[op](bool(left), bool(right)))
+                return make_literal(expr.span, LOGICAL[op](bool(left), bool(right)))
         if not isinstance(left, bytes) or not isinstance(right, bytes):
             text, by = (left, right) if isinstance(left, bytes) else (right, left)
             if op != "+" or isinstance(by, (bool, bytes)) or by < 0:
@@ -198,16 +198,16 @@ class _Folder:
             return tree.String(expr.span, text[by:])
         if op == "+":
             return tree.String(expr.span, left + right)
-        if op in _COMPARED:
-            return make_literal(expr.span, _COMPARED[op](left, right))
+        if op in COMPARED:
+            return make_literal(expr.span, COMPARED[op](left, right))
         self.error(expr.span, "illegal literal operation with strings")
         return expr
 
     def truth(self, expr: tree.Binary, left: int, right: int) -> tree.Expr:
         """Two truths, or a truth and a number in && and ||."""
         op = expr.op
-        if op in _LOGICAL:
-            return make_literal(expr.span, _LOGICAL[op](left, right))
+        if op in LOGICAL:
+            return make_literal(expr.span, LOGICAL[op](left, right))
         if not isinstance(left, bool) or not isinstance(right, bool):
             return expr
         if op in ("/", "%") and not right:
@@ -215,7 +215,7 @@ class _Folder:
             return expr
         if op in ("<<", ">>"):
             return expr
-        made = _COMPARED[op](left, right) if op in _COMPARED else _numbers(op, int(left), int(right))
+        made = COMPARED[op](left, right) if op in COMPARED else _numbers(op, int(left), int(right))
         return make_literal(expr.span, bool(made))
 
     def whole(self, expr: tree.Binary) -> tree.Expr:
@@ -341,10 +341,10 @@ def _numbers(op: str, left: int, right: int) -> Literal | None:
     """`left op right` of two numbers; None where it is none, or does not fit."""
     if (left < 0 or right < 0) and max(left, right) >= 1 << 63:
         return None  # there is no type that holds both
-    if op in _COMPARED:
-        return _COMPARED[op](left, right)
-    if op in _LOGICAL:
-        return _LOGICAL[op](left, right)
+    if op in COMPARED:
+        return COMPARED[op](left, right)
+    if op in LOGICAL:
+        return LOGICAL[op](left, right)
     if (op in ("/", "%") and not right) or (op in ("<<", ">>") and not 0 <= right < 64):
         return None
     made = _COMPUTED[op](left, right)
@@ -363,7 +363,7 @@ def _shifted(left: int, right: int) -> int:
     return kept - (1 << 64) if left < 0 and kept >> 63 else kept
 
 
-_COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
     "<": lambda a, b: a < b,
@@ -371,7 +371,7 @@ _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
-_LOGICAL: dict[str, Callable[[Any, Any], bool]] = {
+LOGICAL: dict[str, Callable[[Any, Any], bool]] = {
     "&&": lambda a, b: bool(a and b),
     "||": lambda a, b: bool(a or b),
 }
