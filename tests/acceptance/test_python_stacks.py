@@ -178,6 +178,16 @@ def _start(target: Callable[..., Target], tmp_path: Path, python: str, library: 
     return process
 
 
+def _trace(probee: Probee, process: Target, *arguments: object) -> str:
+    """What probee prints of a whole run of the process, which it is attached to."""
+    running = probee.start(*arguments, "-p", process.pid)
+    running.wait_attached()
+    process.go()
+    process.read_line()
+    process.close()
+    return running.wait().stdout
+
+
 def wait_mapped(pid: int, path: str) -> None:
     from programs import wait_until
 
@@ -209,12 +219,7 @@ def test_stacks_are_keys_of_processes_that_are_gone(
 ) -> None:
     process = _start(target, tmp_path, sys.executable, library)
     script = f"uprobe:{library}:probed {{ @[py_ustack(perf, 20)] = count(); }}"
-    running = probee.start("-e", script, "-p", process.pid)
-    running.wait_attached()
-    process.go()
-    process.read_line()
-    process.close()
-    text = running.wait().stdout
+    text = _trace(probee, process, "-e", script)
     assert re.search(r"[0-9a-f]+ Outer\.Inner\.value \(\S+:\d+\)", text)
     assert "long_function (" in text
 
@@ -222,12 +227,8 @@ def test_stacks_are_keys_of_processes_that_are_gone(
 def test_folded(probee: Probee, library: Path, target: Callable[..., Target], tmp_path: Path) -> None:
     process = _start(target, tmp_path, sys.executable, library)
     script = f"config = {{ show_debug_info = 0 }} uprobe:{library}:probed {{ @[py_ustack] = count(); }}"
-    running = probee.start("-f", "folded", "-e", script, "-p", process.pid)
-    running.wait_attached()
-    process.go()
-    process.read_line()
-    process.close()
-    assert re.search(r";<module>;everything;([^;]+;)*leaf;([^;]+;)*probed \d+$", running.wait().stdout, re.M)
+    text = _trace(probee, process, "-f", "folded", "-e", script)
+    assert re.search(r";<module>;everything;([^;]+;)*leaf;([^;]+;)*probed \d+$", text, re.M)
 
 
 def test_native_frames_stay_between(
@@ -235,14 +236,10 @@ def test_native_frames_stay_between(
 ) -> None:
     process = _start(target, tmp_path, sys.executable, library)
     script = f"config = {{ show_debug_info = 0 }} uprobe:{library}:probed {{ print(py_ustack); }}"
-    running = probee.start("-e", script, "-p", process.pid)
-    running.wait_attached()
-    process.go()
-    process.read_line()
-    process.close()
+    text = _trace(probee, process, "-e", script)
     names = [
         [line.strip().split("+")[0].split(" ")[0] for line in stack.strip().splitlines()]
-        for stack in running.wait().stdout.split("\n\n")
+        for stack in text.split("\n\n")
     ]
     back = next(stack for stack in names if "call_back" in stack)
     assert back.index("leaf") < back.index("call_back") < back.index("everything") < back.index("<module>")
